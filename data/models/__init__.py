@@ -1,0 +1,63 @@
+from data.models.area import Area, AreaLayer, AreaPiece
+from data.models.base import Base
+from data.models.block_watch import BlockWatch
+from data.models.category import Category
+from data.models.ground import Ground, GroundType
+from data.models.import_run import ImportRun, RejectedRow
+from data.models.police_incident import PoliceIncident
+from data.models.report import (
+    EventKind,
+    Report,
+    ReportContact,
+    ReportEvent,
+    StatusStep,
+    Submission,
+    Support,
+)
+from data.models.service_location import (
+    LocationType,
+    Organization,
+    Service,
+    ServiceAtLocation,
+    ServiceLocation,
+    ServiceStatus,
+)
+from data.models.street import Street
+from data.models.street_light import LightStatus, StreetLight
+from data.models.tally import LayerChange, ReportTally
+from data.models.transit_stop import TransitStop
+from data.models.vacant_lot import VacantLot
+
+__all__ = [
+    "Area",
+    "AreaLayer",
+    "AreaPiece",
+    "Base",
+    "BlockWatch",
+    "Category",
+    "EventKind",
+    "Ground",
+    "GroundType",
+    "ImportRun",
+    "LayerChange",
+    "LightStatus",
+    "LocationType",
+    "Organization",
+    "PoliceIncident",
+    "RejectedRow",
+    "Report",
+    "ReportContact",
+    "ReportEvent",
+    "ReportTally",
+    "Service",
+    "ServiceAtLocation",
+    "ServiceLocation",
+    "ServiceStatus",
+    "StatusStep",
+    "Street",
+    "StreetLight",
+    "Submission",
+    "Support",
+    "TransitStop",
+    "VacantLot",
+]

@@ -1,0 +1,98 @@
+"""The way to the store: engine, session factory, and the migrations."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def engine(
+    url: str,
+    *,
+    pool_size: int = 10,
+    pool_timeout_s: float = 2.0,
+    statement_timeout_ms: int = 0,
+) -> Engine:
+    """Give a pool of psycopg 3 connections.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL; `postgresql://` is read as `postgresql+psycopg://`.
+    pool_size : int
+        Connections at the most.
+    pool_timeout_s : float
+        Seconds to wait for a free connection before giving up.
+    statement_timeout_ms : int
+        Milliseconds after which PostgreSQL ends a statement; 0 for no limit.
+    """
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.partition("://")[2]
+    made = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout_s,
+        pool_use_lifo=True,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "prepare_threshold": 2},
+    )
+
+    @event.listens_for(made, "connect")
+    def _configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET statement_timeout = {int(statement_timeout_ms)}")
+        cursor.execute("SET TIME ZONE 'UTC'")
+        # Every query of ours is short; compiling one takes longer than running it.
+        cursor.execute("SET jit = off")
+        cursor.close()
+        connection.commit()
+
+    return made
+
+
+def _config(bound: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = bound
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to the newest migration.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL of a database in which PostGIS is installed or can be.
+    """
+    bound = engine(url, pool_size=1)
+    try:
+        command.upgrade(_config(bound), "head")
+    finally:
+        bound.dispose()
+
+
+def revisions(url: str) -> tuple[str | None, str]:
+    """Give the revision a database is at, and the newest there is.
+
+    Returns
+    -------
+    tuple of (str or None, str)
+        None where no migration has run.
+    """
+    bound = engine(url, pool_size=1)
+    try:
+        newest = ScriptDirectory.from_config(_config(bound)).get_current_head()
+        assert newest is not None
+        with bound.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision(), newest
+    finally:
+        bound.dispose()

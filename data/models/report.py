@@ -1,0 +1,153 @@
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.models.base import Base, Imported, Key, geometry
+from data.models.enumeration import enumeration
+from geo.kinds import Kind, Severity
+from geo.statuses import Status
+
+DESCRIPTION_LIMIT = 2_000
+"""Characters a description may have."""
+
+
+class Report(Imported, Base):
+    """A problem at a place: a point, a dark stretch of street (line), or a lot (polygon).
+
+    `exact_geom` is for staff and the liaison of the division; `public_geom` is what everybody sees,
+    and null where no position may be public. The ids of areas and block watch are the result of a
+    spatial join kept by triggers, which is why they carry no foreign keys.
+    """
+
+    __tablename__ = "report"
+
+    id: Mapped[Key]
+    kind: Mapped[Kind] = mapped_column(enumeration(Kind, "report_kind"))
+    category_code: Mapped[str]
+    status: Mapped[Status] = mapped_column(
+        enumeration(Status, "report_status"), server_default=Status.RECEIVED.value
+    )
+    severity: Mapped[Severity | None] = mapped_column(enumeration(Severity, "report_severity"))
+    exact_geom: Mapped[object] = mapped_column(geometry("GEOMETRY"))
+    public_geom: Mapped[object | None] = mapped_column(geometry("GEOMETRY"))
+    address: Mapped[str] = mapped_column(server_default="")
+    description: Mapped[str] = mapped_column(server_default="")
+    occurred_at: Mapped[datetime]
+    reported_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    closed_at: Mapped[datetime | None]
+    neighbourhood_id: Mapped[int | None] = mapped_column(BigInteger)
+    council_district_id: Mapped[int | None] = mapped_column(BigInteger)
+    patrol_division_id: Mapped[int | None] = mapped_column(BigInteger)
+    tract_id: Mapped[int | None] = mapped_column(BigInteger)
+    block_watch_id: Mapped[int | None] = mapped_column(BigInteger)
+    duplicate_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("report.id"))
+
+    __table_args__ = (
+        ForeignKeyConstraint(["category_code", "kind"], ["category.code", "category.kind"]),
+        UniqueConstraint("source", "external_id"),
+        CheckConstraint(
+            "ST_IsValid(exact_geom) AND NOT ST_IsEmpty(exact_geom)", name="geometry_is_valid"
+        ),
+        CheckConstraint(
+            "GeometryType(exact_geom) IN ('POINT', 'LINESTRING', 'POLYGON')",
+            name="geometry_is_a_point_line_or_polygon",
+        ),
+        CheckConstraint(f"length(description) <= {DESCRIPTION_LIMIT}", name="description_is_short"),
+        CheckConstraint("occurred_at <= reported_at", name="occurred_before_reported"),
+        CheckConstraint("closed_at >= reported_at", name="closed_after_reported"),
+        CheckConstraint(
+            "(status = 'duplicate') OR duplicate_of_id IS NULL",
+            name="only_duplicates_point_elsewhere",
+        ),
+        Index(None, "reported_at", "id"),
+        Index(None, "neighbourhood_id"),
+        Index(None, "block_watch_id"),
+        Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
+    )
+
+
+class EventKind(StrEnum):
+    """What happened to a report."""
+
+    STATUS = "status"
+    SUPPORT = "support"
+    NOTE = "note"
+
+
+class ReportEvent(Base):
+    """One line of a report's timeline. Only ever added, which a trigger enforces."""
+
+    __tablename__ = "report_event"
+
+    id: Mapped[Key]
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), index=True
+    )
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    kind: Mapped[EventKind] = mapped_column(enumeration(EventKind, "report_event_kind"))
+    from_status: Mapped[Status | None] = mapped_column(enumeration(Status, "report_status"))
+    to_status: Mapped[Status | None] = mapped_column(enumeration(Status, "report_status"))
+    note: Mapped[str] = mapped_column(server_default="")
+    public: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    __table_args__ = (
+        CheckConstraint(
+            "(kind = 'status') = (to_status IS NOT NULL)", name="status_events_name_a_status"
+        ),
+    )
+
+
+class StatusStep(Base):
+    """The steps of `geo.statuses.TRANSITIONS`, which a trigger holds every update to."""
+
+    __tablename__ = "status_step"
+
+    before: Mapped[Status] = mapped_column(enumeration(Status, "report_status"), primary_key=True)
+    after: Mapped[Status] = mapped_column(enumeration(Status, "report_status"), primary_key=True)
+
+
+class ReportContact(Base):
+    """How to reach the reporter. Apart from the report, so that no query of reports touches it."""
+
+    __tablename__ = "report_contact"
+
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(server_default="")
+    phone: Mapped[str] = mapped_column(server_default="")
+
+
+class Support(Base):
+    """One neighbour's "affects me too". The supporter is a keyed hash, never a name."""
+
+    __tablename__ = "support"
+
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), primary_key=True
+    )
+    supporter: Mapped[bytes] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class Submission(Base):
+    """An Idempotency-Key that was used, what was sent with it, and the report it made."""
+
+    __tablename__ = "submission"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_hash: Mapped[bytes]
+    report_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("report.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
