@@ -252,7 +252,7 @@ class Cluster:
         if self.status().state is not State.RUNNING:
             return
         pg_ctl = Binaries.find(self._made_by()).folder / "pg_ctl"
-        result = self._run([pg_ctl, "stop", "-D", self._files, *"-m fast -t 60".split()])
+        result = self._run([pg_ctl, "stop", "-D", self._files, "-mfast", "-t60"])
         if result.returncode != 0 and self.status().state is State.RUNNING:
             raise ClusterError(f"The database does not stop: {result.stdout.strip()}")
 
