@@ -37,6 +37,7 @@ class Area(Imported, Base):
     __table_args__ = (
         UniqueConstraint("layer", "code"),
         CheckConstraint("ST_IsValid(geom) AND NOT ST_IsEmpty(geom)", name="geometry_is_valid"),
+        Index(None, "geom", postgresql_using="gist"),
     )
 
 
@@ -52,4 +53,4 @@ class AreaPiece(Base):
     layer: Mapped[AreaLayer] = mapped_column(enumeration(AreaLayer, "area_layer"))
     geom: Mapped[object] = mapped_column(geometry("POLYGON"))
 
-    __table_args__ = (Index(None, "layer"),)
+    __table_args__ = (Index(None, "layer"), Index(None, "geom", postgresql_using="gist"))

@@ -31,14 +31,14 @@ class Base(DeclarativeBase):
 
 
 def geometry(kind: str) -> Geometry:
-    """Give the column type of a geometry in EPSG:4326, with a GiST index.
+    """Give the column type of a geometry in EPSG:4326. Its GiST index stands with the table.
 
     Parameters
     ----------
     kind : str
         PostGIS name of the type, such as "POINT"; "GEOMETRY" takes any.
     """
-    return Geometry(kind, srid=SRID, spatial_index=True)
+    return Geometry(kind, srid=SRID, spatial_index=False)
 
 
 class Imported:

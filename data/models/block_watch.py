@@ -1,4 +1,4 @@
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -20,4 +20,5 @@ class BlockWatch(Imported, Base):
         CheckConstraint(
             "ST_IsValid(boundary) AND NOT ST_IsEmpty(boundary)", name="boundary_is_valid"
         ),
+        Index(None, "boundary", postgresql_using="gist"),
     )

@@ -1,6 +1,6 @@
 from enum import StrEnum
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -24,4 +24,7 @@ class Ground(Imported, Base):
     name: Mapped[str] = mapped_column(server_default="")
     geom: Mapped[object] = mapped_column(geometry("MULTIPOLYGON"))
 
-    __table_args__ = (UniqueConstraint("source", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(None, "geom", postgresql_using="gist"),
+    )

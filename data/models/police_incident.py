@@ -29,4 +29,6 @@ class PoliceIncident(Imported, Base):
             "NOT (sensitive AND public_geom IS NOT NULL)", name="sensitive_has_no_public_position"
         ),
         Index(None, "occurred_at"),
+        Index(None, "exact_geom", postgresql_using="gist"),
+        Index(None, "public_geom", postgresql_using="gist"),
     )

@@ -74,6 +74,8 @@ class Report(Imported, Base):
         Index(None, "neighbourhood_id"),
         Index(None, "block_watch_id"),
         Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
+        Index(None, "exact_geom", postgresql_using="gist"),
+        Index(None, "public_geom", postgresql_using="gist"),
     )
 
 

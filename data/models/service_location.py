@@ -1,7 +1,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -87,6 +87,7 @@ class ServiceLocation(Imported, Base):
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         CheckConstraint("ST_IsValid(geom)", name="geometry_is_valid"),
+        Index(None, "geom", postgresql_using="gist"),
     )
 
 

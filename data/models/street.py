@@ -1,4 +1,4 @@
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -20,4 +20,5 @@ class Street(Imported, Base):
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         CheckConstraint("rank BETWEEN 1 AND 3", name="rank_is_known"),
+        Index(None, "geom", postgresql_using="gist"),
     )

@@ -1,6 +1,6 @@
 from enum import StrEnum
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -29,4 +29,8 @@ class StreetLight(Imported, Base):
     )
     geom: Mapped[object] = mapped_column(geometry("POINT"))
 
-    __table_args__ = (UniqueConstraint("source", "external_id"), UniqueConstraint("pole_id"))
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        UniqueConstraint("pole_id"),
+        Index(None, "geom", postgresql_using="gist"),
+    )

@@ -1,4 +1,4 @@
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -13,4 +13,7 @@ class TransitStop(Imported, Base):
     name: Mapped[str]
     geom: Mapped[object] = mapped_column(geometry("POINT"))
 
-    __table_args__ = (UniqueConstraint("source", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(None, "geom", postgresql_using="gist"),
+    )

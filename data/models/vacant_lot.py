@@ -1,6 +1,6 @@
 from datetime import date
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Imported, Key, geometry
@@ -18,4 +18,7 @@ class VacantLot(Imported, Base):
     since: Mapped[date | None]
     geom: Mapped[object] = mapped_column(geometry("POINT"))
 
-    __table_args__ = (UniqueConstraint("source", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(None, "geom", postgresql_using="gist"),
+    )
