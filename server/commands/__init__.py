@@ -1,0 +1,1 @@
+"""The commands of `porchlight`, one a module, registered in `server.command`."""

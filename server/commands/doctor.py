@@ -1,0 +1,198 @@
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+import psycopg
+import typer
+from packaging.requirements import Requirement
+from rich.console import Console
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from data import database
+from data.cluster import EXTENSIONS, Binaries, ClusterError, State
+from server.commands.database import private_cluster, running_database
+from server.settings import Settings, SettingsError, load
+
+_POSTGIS_NEEDED = (3, 1)
+"""The first with margins of tile envelopes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    subject : str
+    well : bool
+    found : str
+        What is there, or why it is not well.
+    remedy : str
+        What to do about it; empty where all is well.
+    """
+
+    subject: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+def doctor() -> None:
+    """Check all that Porchlight needs, and say how to mend what is wrong."""
+    console = Console(soft_wrap=True)
+    ill = 0
+    for finding in _examine():
+        mark = "[green]ok  [/green]" if finding.well else "[red]FAIL[/red]"
+        console.print(f"{mark} [bold]{finding.subject}[/bold]: ", end="")
+        console.print(finding.found, markup=False, highlight=False)
+        if not finding.well:
+            ill += 1
+            console.print(f"     {finding.remedy}", markup=False, highlight=False)
+    if ill:
+        console.print(f"{ill} {'check' if ill == 1 else 'checks'} failed.", style="red")
+        raise typer.Exit(1)
+    console.print("All is well.", style="green")
+
+
+def _examine() -> Iterator[Finding]:
+    yield _python()
+    yield _packages()
+    try:
+        settings = load()
+    except SettingsError as error:
+        yield Finding(
+            "Settings", False, str(error), "Correct the environment; see docs/settings.md."
+        )
+        return
+    yield Finding("Settings", True, "every one is valid")
+    yield _run_time_folder(settings)
+    try:
+        if settings.database_url is None:
+            yield _installed_server(settings)
+            state = private_cluster(settings).status().state
+            yield Finding("Private database", True, f"{state} in {settings.var / 'cluster'}")
+            if state is State.ABSENT:
+                return  # the first start makes it; a check changes nothing
+        with running_database(settings) as url:
+            yield from _database(url)
+    except ClusterError as error:
+        yield Finding("Private database", False, "can not be used", str(error))
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} in {sys.prefix}"
+    well = sys.version_info >= (3, 11)
+    return Finding("Python", well, found, "" if well else "Install Python 3.11 or newer.")
+
+
+def _packages() -> Finding:
+    needed = [Requirement(line) for line in metadata.requires("porchlight") or []]
+    wrong, count = [], 0
+    for requirement in needed:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        count += 1
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if version not in requirement.specifier:
+            wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
+    if wrong:
+        return Finding(
+            "Packages",
+            False,
+            "; ".join(wrong),
+            f"{sys.executable} -m pip install --require-hashes -r requirements.lock",
+        )
+    main = ", ".join(
+        f"{name} {metadata.version(name)}" for name in ("fastapi", "folium", "sqlalchemy")
+    )
+    return Finding("Packages", True, f"all {count} at versions that fit ({main})")
+
+
+def _run_time_folder(settings: Settings) -> Finding:
+    try:
+        settings.var.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.var):
+            pass
+    except OSError as error:
+        return Finding(
+            "Run-time folder",
+            False,
+            f"{settings.var} can not be written: {error.strerror}",
+            "Give its user the right to write there, or set PORCHLIGHT_VAR to another folder.",
+        )
+    return Finding("Run-time folder", True, f"{settings.var} can be written")
+
+
+def _installed_server(settings: Settings) -> Finding:
+    binaries = Binaries.find(private_cluster(settings).status().version)
+    return Finding("PostgreSQL", True, f"{binaries.version} with PostGIS in {binaries.folder}")
+
+
+def _database(url: str) -> Iterator[Finding]:
+    shown = make_url(url).render_as_string(hide_password=True)
+    engine = database.engine(url, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            yield Finding("Connection", True, shown)
+            yield _extensions(connection)
+            yield _postgis(connection)
+    except OperationalError as error:
+        reason = str(error.orig).strip() if isinstance(error.orig, psycopg.Error) else str(error)
+        yield Finding(
+            "Connection",
+            False,
+            f"{shown} does not answer: {reason}",
+            "Start that server, or correct DATABASE_URL.",
+        )
+        return
+    finally:
+        engine.dispose()
+    yield _schema(url)
+
+
+def _extensions(connection: Connection) -> Finding:
+    installed = set(connection.scalars(text("SELECT extname FROM pg_extension")))
+    missing = [name for name in EXTENSIONS if name not in installed]
+    if missing:
+        return Finding(
+            "Extensions",
+            False,
+            f"{', '.join(missing)} not installed",
+            "As superuser, in this database: "
+            + " ".join(f"CREATE EXTENSION {name};" for name in missing),
+        )
+    return Finding("Extensions", True, ", ".join(EXTENSIONS))
+
+
+def _postgis(connection: Connection) -> Finding:
+    # From the catalogue: postgis_version() can not be asked where the extension is missing.
+    version = connection.scalar(
+        text("SELECT extversion FROM pg_extension WHERE extname = 'postgis'")
+    )
+    server = connection.scalar(text("SHOW server_version"))
+    found = f"PostGIS {version or 'missing'} on PostgreSQL {server}"
+    numbers = tuple(int(part) for part in str(version or "0").split(".")[:2] if part.isdigit())
+    if numbers < _POSTGIS_NEEDED:
+        needed = ".".join(map(str, _POSTGIS_NEEDED))
+        return Finding("PostGIS", False, found, f"Install PostGIS {needed} or newer.")
+    return Finding("PostGIS", True, found)
+
+
+def _schema(url: str) -> Finding:
+    current, newest = database.revisions(url)
+    if current != newest:
+        return Finding(
+            "Schema",
+            False,
+            f"at {current or 'nothing'}, the newest is {newest}",
+            "porchlight db upgrade",
+        )
+    return Finding("Schema", True, f"at {current}, the newest")

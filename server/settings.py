@@ -1,0 +1,242 @@
+"""What an operator may choose, read from the environment and checked at start.
+
+Every field stands in docs/settings.md, which a test compares with this module.
+"""
+
+import contextlib
+import difflib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "PORCHLIGHT_"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names it and says what it should be."""
+
+
+def _require_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("no such time zone; write it like America/Chicago") from error
+    return name
+
+
+class Settings(BaseSettings):
+    """The choices of one installation, fixed while it runs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # a wrong DATABASE_URL holds a password
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="PostgreSQL database with PostGIS, as postgresql://user:password@host/name. "
+        "Without it a private server runs in the run-time folder.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="Network address to listen on. Leave it as it is behind a proxy on the same "
+        "machine.",
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, validation_alias="PORT", description="Port to listen on."
+    )
+    public_url: HttpUrl | None = Field(
+        default=None,
+        description="Address under which people reach the site, for links in share buttons and "
+        "files, such as https://porchlight.example.org. Without it links use the address of the "
+        "request.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses of proxies, split by commas, whose X-Forwarded-For and "
+        "X-Forwarded-Proto headers are believed.",
+    )
+    var: Annotated[Path, AfterValidator(Path.absolute)] = Field(
+        default=Path("var"),
+        validate_default=True,
+        description="Run-time folder: the private database and the position secret. Relative to "
+        "the folder in which the program starts.",
+    )
+    city_name: str = Field(
+        default="Kansas City",
+        min_length=1,
+        max_length=60,
+        description="Name of the city, as pages and titles show it.",
+    )
+    time_zone: Annotated[str, AfterValidator(_require_time_zone)] = Field(
+        default="America/Chicago",
+        description="Time zone of the city: dates on pages and in filters are local dates there.",
+    )
+    language: Literal["en", "es"] = Field(
+        default="en",
+        description="Language of pages for people whose browser asks for none that we have.",
+    )
+    tile_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s'\"<>]+$",
+        description="URL template of raster tiles for the base map, with {z}, {x} and {y}. Without "
+        "it the base map is drawn from imported geometry and no other host is asked.",
+    )
+    tile_attribution: str | None = Field(
+        default=None,
+        description="Credit that the owner of the raster tiles asks for, as plain text. Needed "
+        "with PORCHLIGHT_TILE_URL.",
+    )
+    pool_size: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="Connections to the database that one server process may hold.",
+    )
+    pool_timeout_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Seconds a request waits for a free connection before it is answered 503.",
+    )
+    statement_timeout_ms: int = Field(
+        default=3000,
+        ge=100,
+        description="Milliseconds after which the database gives up a statement of a request.",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576,
+        ge=65_536,
+        description="Largest request body that is accepted, in bytes.",
+    )
+    position_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Secret behind the public positions of places at homes, at least 32 "
+        "characters. Without it one is made at the first start and kept in the run-time folder as "
+        "position.secret. Processes on several machines need the same one.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _require_postgresql(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(
+            ("postgresql://", "postgres://", "postgresql+psycopg://")
+        ):
+            raise ValueError("write it as postgresql://user:password@host:port/database")
+        return url
+
+    @field_validator("tile_url")
+    @classmethod
+    def _require_places(cls, template: str | None) -> str | None:
+        missing = [place for place in ("{z}", "{x}", "{y}") if template and place not in template]
+        if missing:
+            raise ValueError(f"the template lacks {', '.join(missing)}")
+        return template
+
+    @field_validator("tile_attribution")
+    @classmethod
+    def _require_plain(cls, text: str | None) -> str | None:
+        if text is not None and set(text) & set("<>"):
+            raise ValueError("write it as plain text, without tags")
+        return text
+
+    @model_validator(mode="after")
+    def _require_credit(self) -> Self:
+        if self.tile_url is not None and self.tile_attribution is None:
+            raise ValueError(
+                f"{PREFIX}TILE_URL needs {PREFIX}TILE_ATTRIBUTION: say whose the tiles are, such "
+                "as © OpenStreetMap contributors"
+            )
+        return self
+
+
+def variable(field: str) -> str:
+    """Give the environment variable of a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
+
+
+def load() -> Settings:
+    """Read and check the settings of this process.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    SettingsError
+        Names every wrong setting in one message.
+    """
+    problems = list(_unknown(os.environ))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_context=False):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            shown = variable(name) if name in Settings.model_fields else name
+            message = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{shown}: {message}" if shown else message)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _unknown(environment: Iterable[str]) -> Iterator[str]:
+    known = [variable(field) for field in Settings.model_fields]
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else " See docs/settings.md."
+            yield f"{name} is not a setting.{hint}"
+
+
+def position_secret(settings: Settings) -> bytes:
+    """Give the secret behind public positions, made at the first call where none is set.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    bytes
+        The same on every later call.
+
+    Raises
+    ------
+    OSError
+        Where the run-time folder can not be written.
+    """
+    if settings.position_secret is not None:
+        return settings.position_secret.get_secret_value().encode()
+    path = settings.var / "position.secret"
+    if not path.exists():
+        settings.var.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32), encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # another process was first: its secret holds
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_bytes()
