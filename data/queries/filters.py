@@ -1,0 +1,104 @@
+"""The one way to narrow down reports, for the map's tiles, the list, the API and files alike."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func
+
+from data.models import Report
+from geo.kinds import Kind
+from geo.statuses import PUBLIC, Status
+
+SRID = 4326
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A box on the map, in degrees of WGS 84."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """Which reports are meant. Empty fields do not narrow.
+
+    Attributes
+    ----------
+    kinds, categories, statuses : tuple
+        Any of these. Categories by their codes.
+    since, until : datetime.date or None
+        Both inclusive, local dates in `zone`, of the time of reporting.
+    area_id, block_watch_id : int or None
+        Within this area (neighbourhood, council district, patrol division or tract), or watch.
+    zone : zoneinfo.ZoneInfo
+        The city's time zone.
+    """
+
+    zone: ZoneInfo
+    kinds: tuple[Kind, ...] = ()
+    categories: tuple[str, ...] = ()
+    statuses: tuple[Status, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    area_id: int | None = None
+    block_watch_id: int | None = None
+
+    @property
+    def start(self) -> datetime | None:
+        """First moment of `since`."""
+        return None if self.since is None else datetime.combine(self.since, time(), self.zone)
+
+    @property
+    def end(self) -> datetime | None:
+        """First moment after `until`."""
+        if self.until is None:
+            return None
+        return datetime.combine(self.until + timedelta(days=1), time(), self.zone)
+
+    @property
+    def only_counted(self) -> bool:
+        """Whether the tallies, which know kind, category and status, can answer for it."""
+        return not any((self.since, self.until, self.area_id, self.block_watch_id))
+
+
+def public_reports(chosen: ReportFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions under which a report is public and meant by a filter."""
+    conditions: list[ColumnElement[bool]] = [
+        Report.status.in_(chosen.statuses or sorted(PUBLIC)),
+        Report.public_geom.is_not(None),
+    ]
+    if Status.HELD in chosen.statuses:
+        conditions.append(Report.status != Status.HELD)
+    if chosen.kinds:
+        conditions.append(Report.kind.in_(chosen.kinds))
+    if chosen.categories:
+        conditions.append(Report.category_code.in_(chosen.categories))
+    if chosen.start is not None:
+        conditions.append(Report.reported_at >= chosen.start)
+    if chosen.end is not None:
+        conditions.append(Report.reported_at < chosen.end)
+    if chosen.area_id is not None:
+        columns = (
+            Report.neighbourhood_id,
+            Report.council_district_id,
+            Report.patrol_division_id,
+            Report.tract_id,
+        )
+        within = columns[0] == chosen.area_id
+        for column in columns[1:]:
+            within |= column == chosen.area_id
+        conditions.append(within)
+    if chosen.block_watch_id is not None:
+        conditions.append(Report.block_watch_id == chosen.block_watch_id)
+    return conditions
+
+
+def in_view(bounds: Bounds) -> ColumnElement[bool]:
+    """Give the condition that a report's public position meets a box."""
+    envelope = func.ST_MakeEnvelope(bounds.west, bounds.south, bounds.east, bounds.north, SRID)
+    return func.ST_Intersects(Report.public_geom, envelope)

@@ -1,0 +1,90 @@
+"""The application: routes, static files, and what they share."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from data import database
+from data.queries import imports
+from server import problems
+from server.front import Front
+from server.pages.page import STATIC
+from server.settings import Settings
+
+SAMPLE_IS_REMEMBERED_S = 30
+
+
+class VersionedFiles(StaticFiles):
+    """Static files, kept by browsers for a year where their address carries a version."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer as Starlette does, with the lifetime that the address allows."""
+        response = await super().get_response(path, scope)
+        versioned = b"v=" in scope["query_string"]
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
+        )
+        return response
+
+
+def _is_sample(engine: Engine) -> Callable[[], bool]:
+    """Give a function that tells whether the sample city is shown, asking now and then."""
+    asked_at, answer = float("-inf"), False
+
+    def is_sample() -> bool:
+        nonlocal asked_at, answer
+        if time.monotonic() - asked_at > SAMPLE_IS_REMEMBERED_S:
+            asked_at = time.monotonic()
+            # A page that says the database is away must not need it.
+            with contextlib.suppress(SQLAlchemyError), Session(engine) as session:
+                answer = imports.is_sample(session)
+        return answer
+
+    return is_sample
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its `database_url` names a database at the newest migration.
+    """
+    assert settings.database_url is not None
+    engine = database.engine(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        pool_timeout_s=settings.pool_timeout_s,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
+    app = FastAPI(
+        title="Porchlight",
+        version="0.1.0",
+        summary="Places and conditions, never people.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.engine = engine
+    app.state.is_sample = _is_sample(engine)
+    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
+    problems.install(app)
+    app.mount("/static", VersionedFiles(directory=STATIC), name="static")
+    return app

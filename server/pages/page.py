@@ -1,0 +1,160 @@
+"""How a page is made: a template, a context, a language, and a policy that lets only our own run."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from server.languages import CODES, COOKIE
+
+HERE = Path(__file__).parent.parent
+STATIC = HERE / "static"
+
+_versions: dict[str, str] = {}
+
+
+def asset(path: str) -> str:
+    """Give the address of a static file, with a version that changes when the file does.
+
+    Parameters
+    ----------
+    path : str
+        Below `server/static/`.
+    """
+    if path not in _versions:
+        _versions[path] = sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={_versions[path]}"
+
+
+@pass_context
+def _day(context: Context, moment: datetime) -> str:
+    local = moment.astimezone(context["time_zone"])
+    return str(format_date(local, "medium", locale=context["language"].locale))
+
+
+@pass_context
+def _moment(context: Context, moment: datetime) -> Markup:
+    local = moment.astimezone(context["time_zone"])
+    shown = format_datetime(local, "medium", locale=context["language"].locale)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), shown)
+
+
+@pass_context
+def _ago(context: Context, moment: datetime) -> Markup:
+    elapsed = moment - context["now"]
+    shown = format_timedelta(elapsed, add_direction=True, locale=context["language"].locale)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), shown)
+
+
+@pass_context
+def _number(context: Context, value: float) -> str:
+    return str(format_decimal(value, locale=context["language"].locale))
+
+
+@pass_context
+def _gettext(context: Context, message: str) -> str:
+    return str(context["language"].gettext(message))
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, n: int) -> str:
+    return str(context["language"].ngettext(one, many, n))
+
+
+def environment() -> Environment:
+    """Give the templates, with everything escaped and every missing name an error."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {"day": _day, "moment": _moment, "ago": _ago, "number": _number}
+    made.globals |= {"asset": asset}
+    return made
+
+
+TEMPLATES = environment()
+
+
+def policy(nonce: str, tiles: str = "") -> str:
+    """Give the Content-Security-Policy of a page.
+
+    Parameters
+    ----------
+    nonce : str
+        Carried by every script and style element of this page.
+    tiles : str
+        Origin of the operator's raster tiles, or nothing.
+    """
+    return (
+        "default-src 'none'; "
+        f"script-src 'self' 'nonce-{nonce}'; "
+        f"style-src 'self' 'nonce-{nonce}'; "
+        f"img-src 'self' data: blob: {tiles}".rstrip()
+        + "; "
+        "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    )
+
+
+def page(
+    request: Request,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """Render a page or a fragment of one.
+
+    Parameters
+    ----------
+    request : Request
+        Whose language, time and settings the page is for.
+    template : str
+        Below `server/templates/`.
+    context : mapping
+        What the template shows, beside what every page has: language, now, time zone, city, nonce.
+    status : int
+        HTTP status.
+    headers : mapping, optional
+        Further headers.
+    """
+    settings = request.app.state.settings
+    nonce = secrets.token_urlsafe(16)
+    language = request.state.language
+    content = TEMPLATES.get_template(template).render(
+        {
+            "request": request,
+            "nonce": nonce,
+            "language": language,
+            "languages": CODES,
+            "now": datetime.now(UTC),
+            "time_zone": settings.zone,
+            "city_name": settings.city_name,
+            "is_sample": request.app.state.is_sample(),
+            **context,
+        }
+    )
+    response = HTMLResponse(content, status, dict(headers or {}))
+    response.headers["Content-Security-Policy"] = policy(nonce, settings.tile_origin)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if request.query_params.get("lang") in CODES:
+        response.set_cookie(
+            COOKIE, language.code, max_age=31_536_000, samesite="lax", httponly=True
+        )
+    return response
