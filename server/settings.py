@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -135,6 +136,19 @@ class Settings(BaseSettings):
         "characters. Without it one is made at the first start and kept in the run-time folder as "
         "position.secret. Processes on several machines need the same one.",
     )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The city's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def tile_origin(self) -> str:
+        """Where the operator's raster tiles come from, for the page's policy; empty without."""
+        if self.tile_url is None:
+            return ""
+        parts = urlsplit(self.tile_url.replace("{s}", "*"))
+        return f"{parts.scheme}://{parts.netloc}"
 
     @field_validator("database_url")
     @classmethod
