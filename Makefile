@@ -1,0 +1,5 @@
+.PHONY: server test
+server:
+	script/server
+test:
+	script/test
