@@ -17,7 +17,7 @@ from server.app import create_app
 from server.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-SERVER = "PORCHLIGHT_TESTS_SERVER"  # handed to the worker processes of pytest-xdist
+SERVER = "TESTS_SERVER"  # handed to the worker processes of pytest-xdist
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,7 +18,7 @@ def serve() -> None:
     """Serve the site on 127.0.0.1, with the database it needs."""
     from server.app import create_app  # noqa: PLC0415 (the other commands need not load the web)
 
-    console = Console()
+    console = Console(soft_wrap=True)
     settings = load()
     if os.geteuid() == 0:
         console.print(
@@ -26,9 +26,7 @@ def serve() -> None:
             "docs/operators.md.",
             style="yellow",
         )
-    # By default these end the process on the spot, and the private cluster would stay behind.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda *_: sys.exit(0))
+    _end_in_order()
     with _listening(settings) as listener, upgraded_database(settings, console) as url:
         app = create_app(settings.model_copy(update={"database_url": url}))
         _spare_the_collector()
@@ -43,18 +41,28 @@ def serve() -> None:
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         port = listener.getsockname()[1]
-        console.print(f"Porchlight serves {settings.city_name} on http://{settings.host}:{port}")
+        console.print(f"Porchlight serves {settings.city_name} on http://{host}:{port}")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _end_in_order() -> None:
+    """Leave by the way of exceptions, so that the private cluster does not stay behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def _listening(settings: Settings) -> socket.socket:
     """Take the port before anything else, so that a taken one is known at once."""
     try:
-        return socket.create_server((settings.host, settings.port), backlog=2048)
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
         raise SettingsError(
-            f"Can not listen on {settings.host} port {settings.port}: {error.strerror}. Stop what "
+            f"Can not listen on {settings.host} port {settings.port}: {reason}. Stop what "
             "uses it, or choose another port: PORT=8001."
         ) from error
 
