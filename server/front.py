@@ -1,6 +1,7 @@
 """What stands before every request: language, limits of size, and headers of safety."""
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,10 +14,6 @@ SAFETY = {
     "Permissions-Policy": "geolocation=(self), camera=(self), microphone=(), payment=()",
 }
 CLOSED_POLICY = "default-src 'none'; frame-ancestors 'none'"
-
-
-class TooLarge(Exception):  # noqa: N818 (it is the name of what happened)
-    """The body is larger than the operator allows."""
 
 
 class Front:
@@ -50,53 +47,24 @@ class Front:
                 self.fallback,
             )
         )
-        received = 0
-        answered = False
+        declared = headers.get("content-length", "")
+        received = int(declared) if declared.isdigit() else 0
 
         async def capped() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            if not declared:
+                received += len(message.get("body", b""))
             if received > self.max_body_bytes:
-                raise TooLarge
+                raise HTTPException(413)
             return message
 
         async def safely(message: Message) -> None:
-            nonlocal answered
             if message["type"] == "http.response.start":
-                answered = True
                 answer = MutableHeaders(scope=message)
                 for name, value in SAFETY.items():
                     answer.setdefault(name, value)
                 answer.setdefault("Content-Security-Policy", CLOSED_POLICY)
             await send(message)
 
-        declared = headers.get("content-length", "")
-        try:
-            self._require_small(declared)
-            await self.app(scope, capped, safely)
-        except TooLarge:
-            if answered:
-                raise
-            _ = scope["state"]["language"].gettext
-            title = _("Too large")
-            detail = _("What was sent is larger than this site takes. Send less at once.")
-            body = (
-                f'{{"type":"about:blank","title":"{title}","status":413,"detail":"{detail}"}}'
-            ).encode()
-            await safely(
-                {
-                    "type": "http.response.start",
-                    "status": 413,
-                    "headers": [
-                        (b"content-type", b"application/problem+json"),
-                        (b"content-length", str(len(body)).encode()),
-                        (b"connection", b"close"),
-                    ],
-                }
-            )
-            await send({"type": "http.response.body", "body": body})
-
-    def _require_small(self, declared: str) -> None:
-        if declared.isdigit() and int(declared) > self.max_body_bytes:
-            raise TooLarge
+        await self.app(scope, capped, safely)

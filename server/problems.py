@@ -89,6 +89,10 @@ def _of_http(request: Request, error: Exception) -> Response:
     texts = {
         404: (_("Not found"), _("There is nothing at this address. It may have been moved.")),
         405: (_("Not possible here"), _("This address does not take that kind of request.")),
+        413: (
+            _("Too large"),
+            _("What was sent is larger than this site takes. Send less at once."),
+        ),
     }
     title, detail = texts.get(
         error.status_code, (HTTPStatus(error.status_code).phrase, str(error.detail))

@@ -1,0 +1,134 @@
+"""A real Chromium on the sample city, which fails a test for any error the page hides."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from sqlalchemy.orm import Session
+
+from data import database
+from data.sample import load as sample
+from server.app import create_app
+from server.settings import Settings
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def site(server, template, worker, tmp_path_factory) -> Iterator[str]:
+    """The sample city, served."""
+    url = server.create(f"porchlight_browser_{worker}", template)
+    engine = database.engine(url)
+    with Session(engine) as session:
+        sample.load(session, until=datetime.now(UTC))
+        session.commit()
+    engine.dispose()
+    settings = Settings(
+        database_url=url, var=tmp_path_factory.mktemp("var"), position_secret="s" * 32
+    )
+    config = uvicorn.Config(create_app(settings), port=0, log_level="warning")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while not running.started:
+        time.sleep(0.02)
+    host, port = running.servers[0].sockets[0].getsockname()[:2]
+    yield f"http://{host}:{port}"
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    assert CHROMIUM, "Chromium is not installed: apt-get install chromium"
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+    yield browser
+    browser.close()
+
+
+class Witness:
+    """Notes whatever a page does that it must not do."""
+
+    def __init__(self, context: BrowserContext, site: str) -> None:
+        self.faults: list[str] = []
+        self.expected: list[str] = []
+        context.on("console", lambda message: self._console(message.type, message.text))
+        context.on("weberror", lambda error: self.faults.append(f"error: {error.error}"))
+        context.on("request", lambda request: self._request(request.url, site))
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', event => console.error("
+            "`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))"
+        )
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.faults.append(f"{kind}: {text}")
+
+    def _request(self, url: str, site: str) -> None:
+        if not url.startswith((site, "data:", "blob:")):
+            self.faults.append(f"request to another host: {url}")
+
+    def expect(self, part: str) -> None:
+        """Let pass a fault that this test brings about on purpose."""
+        self.expected.append(part)
+
+    def verify(self) -> None:
+        unexpected = [f for f in self.faults if not any(part in f for part in self.expected)]
+        assert unexpected == []
+
+
+@pytest.fixture
+def open_context(browser: Browser, site: str):
+    """Open browser contexts that are checked and closed at the end of the test."""
+    opened: list[tuple[BrowserContext, Witness]] = []
+
+    def opener(**options) -> BrowserContext:
+        options = {"base_url": site, "locale": "en-US", "timezone_id": "America/Chicago"} | options
+        context = browser.new_context(**options)
+        context.set_default_timeout(10_000)
+        witness = Witness(context, site)
+        context.witness = witness
+        opened.append((context, witness))
+        return context
+
+    yield opener
+    for context, _ in opened:
+        context.close()
+    for _, witness in opened:
+        witness.verify()
+
+
+@pytest.fixture
+def desktop(open_context) -> Page:
+    return open_context(viewport={"width": 1280, "height": 800}).new_page()
+
+
+@pytest.fixture
+def phone(open_context) -> Page:
+    return open_context(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+    ).new_page()
