@@ -2,6 +2,7 @@ from data.models.area import Area, AreaLayer, AreaPiece
 from data.models.base import Base
 from data.models.block_watch import BlockWatch
 from data.models.category import Category
+from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild, StreetName
 from data.models.ground import Ground, GroundType
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.police_incident import PoliceIncident
@@ -29,13 +30,17 @@ from data.models.transit_stop import TransitStop
 from data.models.vacant_lot import VacantLot
 
 __all__ = [
+    "Address",
+    "AddressRange",
     "Area",
     "AreaLayer",
     "AreaPiece",
     "Base",
     "BlockWatch",
     "Category",
+    "Corner",
     "EventKind",
+    "GazetteerBuild",
     "Ground",
     "GroundType",
     "ImportRun",
@@ -56,6 +61,7 @@ __all__ = [
     "StatusStep",
     "Street",
     "StreetLight",
+    "StreetName",
     "Submission",
     "Support",
     "TransitStop",
