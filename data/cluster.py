@@ -438,8 +438,11 @@ class Cluster:
                 f"Another PostgreSQL server (process {self._postmaster_pid()}), which Porchlight "
                 f"did not start, uses {self._files}. Stop it, or set PORCHLIGHT_VAR to another folder."
             )
-        if _LINUX:  # elsewhere PostgreSQL itself judges by process number
+        if _LINUX:
+            # What a killed server left behind. PostgreSQL would judge by process number, which may
+            # be a stranger's by now, or a dead process that nobody has collected.
             (self._files / "postmaster.pid").unlink(missing_ok=True)
+            (self._socket_directory / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
         sockets = f"unix_socket_directories = '{_quoted(self._socket_directory)}'\n"
         durability = "" if self.durable else _NOT_DURABLE
         configuration = self._files / "postgresql.conf"  # made by initdb: keeps owner and mode
