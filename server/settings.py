@@ -7,6 +7,7 @@ import contextlib
 import difflib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "PORCHLIGHT_"
+_SECRET_CHARACTERS = 32
 
 
 class SettingsError(ValueError):
@@ -131,7 +133,6 @@ class Settings(BaseSettings):
     )
     position_secret: SecretStr | None = Field(
         default=None,
-        min_length=32,
         description="Secret behind the public positions of places at homes, at least 32 "
         "characters. Without it one is made at the first start and kept in the run-time folder as "
         "position.secret. Processes on several machines need the same one.",
@@ -173,6 +174,13 @@ class Settings(BaseSettings):
         if text is not None and set(text) & set("<>"):
             raise ValueError("write it as plain text, without tags")
         return text
+
+    @field_validator("position_secret")
+    @classmethod
+    def _require_length(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret) < _SECRET_CHARACTERS:
+            raise ValueError(f"at least {_SECRET_CHARACTERS} characters, chosen by chance")
+        return secret
 
     @model_validator(mode="after")
     def _require_credit(self) -> Self:
@@ -247,10 +255,9 @@ def position_secret(settings: Settings) -> bytes:
     path = settings.var / "position.secret"
     if not path.exists():
         settings.var.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32), encoding="ascii")
-        with contextlib.suppress(FileExistsError):  # another process was first: its secret holds
-            path.hardlink_to(draft)
-        draft.unlink()
+        with tempfile.NamedTemporaryFile(dir=settings.var) as draft:  # of mode 0600
+            draft.write(secrets.token_hex(32).encode())
+            draft.flush()
+            with contextlib.suppress(FileExistsError):  # another was first: its secret holds
+                path.hardlink_to(draft.name)
     return path.read_bytes()
