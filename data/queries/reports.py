@@ -1,0 +1,724 @@
+"""Reports: sent in once, read by everybody as far as they are public."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from data.models import Area, BlockWatch, EventKind, Report, ReportEvent, Support
+from data.queries.filters import SRID, Bounds, ReportFilter, in_view, public_reports
+from geo.categories import BY_CODE, CATEGORIES, Category, Setting
+from geo.crs import CITY_SRID
+from geo.kinds import Kind, Severity
+from geo.places import StreetBlock, is_corner, street_block
+from geo.positions import R_MAX_M
+from geo.statuses import OPEN, PUBLIC, Status
+
+NEAR_M = 250
+"""Metres around a report within which its page lists others."""
+
+MOST_NEAR = 5
+"""Reports such a list names at the most."""
+
+_DECIMALS = 6  # of a degree: 0.1 m
+_METRES_PER_DEGREE = 111_195.0
+
+
+class OutsideServedArea(ValueError):  # noqa: N818 (it is the name of what happened)
+    """The place lies outside the area whose reports are taken."""
+
+
+class KeyReused(ValueError):  # noqa: N818 (as above)
+    """The key was used for another body before.
+
+    Parameters
+    ----------
+    report_id : int
+        The report that was made with it.
+    """
+
+    def __init__(self, report_id: int) -> None:
+        super().__init__(report_id)
+        self.report_id = report_id
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How to reach the reporter. Empty where not given."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    """A report as it is sent in, checked.
+
+    Attributes
+    ----------
+    category : Category
+    exact : shapely geometry
+        Point, line or polygon in EPSG:4326.
+    public : shapely geometry or None
+        What everybody may see of it, from `geo.positions`.
+    occurred_at : datetime or None
+        None for now. The database's clock decides what is future.
+    severity : Severity or None
+    description, address : str
+    contact : Contact
+    """
+
+    category: Category
+    exact: BaseGeometry
+    public: BaseGeometry | None
+    occurred_at: datetime | None = None
+    severity: Severity | None = None
+    description: str = ""
+    address: str = ""
+    contact: Contact = Contact()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission.
+
+    Attributes
+    ----------
+    id : int
+        Of the report.
+    reported_at : datetime
+    replayed : bool
+        Whether an earlier submission with the same key had made the report.
+    """
+
+    id: int
+    reported_at: datetime
+    replayed: bool
+
+
+SUBMIT = """
+WITH used AS (
+    INSERT INTO submission (key, body_hash, report_id)
+    VALUES (:key, :body_hash, nextval(pg_get_serial_sequence('report', 'id')))
+    ON CONFLICT (key) DO NOTHING
+    RETURNING report_id
+), made AS (
+    INSERT INTO report (id, kind, category_code, severity, exact_geom, public_geom, address,
+                        description, occurred_at)
+    SELECT report_id, CAST(:kind AS report_kind), :category, CAST(:severity AS report_severity),
+           ST_GeomFromWKB(:exact, 4326), ST_GeomFromWKB(CAST(:public AS bytea), 4326), :address,
+           :description, least(coalesce(CAST(:occurred_at AS timestamptz), now()), now())
+    FROM used
+    RETURNING id, status, reported_at
+), happened AS (
+    INSERT INTO report_event (report_id, at, kind, to_status)
+    SELECT id, reported_at, 'status', status FROM made
+), reached AS (
+    INSERT INTO report_contact (report_id, name, email, phone)
+    SELECT id, :name, :email, :phone FROM made WHERE CAST(:reachable AS boolean)
+)
+SELECT id, reported_at FROM made
+"""
+"""Everything a submission writes, in one trip. A key that is being used by another transaction is
+waited for; one that was used makes nothing, and no row comes back."""
+
+_SUBMIT = text(SUBMIT)
+
+_EARLIER = text(
+    "SELECT report.id, report.reported_at, submission.body_hash FROM submission "
+    "JOIN report ON report.id = submission.report_id WHERE submission.key = :key"
+)
+
+
+def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> Submitted:
+    """Store a report, its first event and its contact, once a key.
+
+    Parameters
+    ----------
+    session : Session
+        Nothing is committed here.
+    new : NewReport
+    key : str
+        Whoever sends the same thing again sends the same key.
+    body_hash : bytes
+        Of what was sent, to tell a repetition from another report under a used key.
+
+    Returns
+    -------
+    Submitted
+
+    Raises
+    ------
+    OutsideServedArea
+        The transaction has failed; roll it back before anything else.
+    KeyReused
+    """
+    try:
+        made = session.execute(
+            _SUBMIT,
+            {
+                "key": key,
+                "body_hash": body_hash,
+                "kind": new.category.kind.value,
+                "category": new.category.code,
+                "severity": new.severity and new.severity.value,
+                "exact": shapely.to_wkb(new.exact),
+                "public": new.public and shapely.to_wkb(new.public),
+                "address": new.address,
+                "description": new.description,
+                "occurred_at": new.occurred_at,
+                "name": new.contact.name,
+                "email": new.contact.email,
+                "phone": new.contact.phone,
+                "reachable": new.contact != Contact(),
+            },
+        ).one_or_none()
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        if constraint == "report_within_served_area":
+            raise OutsideServedArea from error
+        raise
+    if made is not None:
+        return Submitted(made.id, made.reported_at, replayed=False)
+    earlier = session.execute(_EARLIER, {"key": key}).one()
+    if bytes(earlier.body_hash) != body_hash:
+        raise KeyReused(earlier.id)
+    return Submitted(earlier.id, earlier.reported_at, replayed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A report that waits for a moderator. Nothing more is said of it."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicReport:
+    """What everybody may know of a report.
+
+    Attributes
+    ----------
+    geometry : str or None
+        GeoJSON of the public position; None where there is none.
+    longitude, latitude : float or None
+        A point of it, EPSG:4326.
+    place : StreetBlock, str or None
+        The block, the corner, or for a thing in public space the address. None where nothing may
+        be shown.
+    neighbourhood, council_district, block_watch : str or None
+        Names.
+    supports : int
+        How many neighbours said that it affects them, too.
+    duplicate_of_id : int or None
+        The report that stands for this one.
+    """
+
+    id: int
+    kind: Kind
+    category: Category
+    status: Status
+    severity: Severity | None
+    geometry: str | None
+    longitude: float | None
+    latitude: float | None
+    place: StreetBlock | str | None
+    occurred_at: datetime
+    reported_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    neighbourhood: str | None
+    council_district: str | None
+    block_watch: str | None
+    supports: int
+    duplicate_of_id: int | None
+
+
+def one_public(session: Session, id: int) -> PublicReport | Held | None:
+    """Give what everybody may know of one report.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+
+    Returns
+    -------
+    PublicReport, Held or None
+        None where there is no such report.
+    """
+    neighbourhood, district = aliased(Area), aliased(Area)
+    supports = (
+        select(func.count()).where(Support.report_id == Report.id).correlate(Report)
+    ).scalar_subquery()
+    centre = func.ST_PointOnSurface(Report.public_geom)
+    found = session.execute(
+        select(
+            Report.status,
+            Report.category_code,
+            Report.severity,
+            func.ST_AsGeoJSON(Report.public_geom, _DECIMALS).label("geometry"),
+            func.ST_X(centre).label("longitude"),
+            func.ST_Y(centre).label("latitude"),
+            Report.address,
+            Report.occurred_at,
+            Report.reported_at,
+            Report.updated_at,
+            Report.closed_at,
+            neighbourhood.name.label("neighbourhood"),
+            district.name.label("council_district"),
+            BlockWatch.name.label("block_watch"),
+            supports.label("supports"),
+            Report.duplicate_of_id,
+        )
+        .outerjoin(neighbourhood, neighbourhood.id == Report.neighbourhood_id)
+        .outerjoin(district, district.id == Report.council_district_id)
+        .outerjoin(BlockWatch, BlockWatch.id == Report.block_watch_id)
+        .where(Report.id == id)
+    ).one_or_none()
+    if found is None:
+        return None
+    if found.status not in PUBLIC:
+        return Held(id)
+    category = BY_CODE[found.category_code]
+    return PublicReport(
+        id=id,
+        kind=category.kind,
+        category=category,
+        status=found.status,
+        severity=found.severity,
+        geometry=found.geometry,
+        longitude=found.longitude,
+        latitude=found.latitude,
+        place=public_place(found.address, category.setting),
+        occurred_at=found.occurred_at,
+        reported_at=found.reported_at,
+        updated_at=found.updated_at,
+        closed_at=found.closed_at,
+        neighbourhood=found.neighbourhood,
+        council_district=found.council_district,
+        block_watch=found.block_watch,
+        supports=found.supports,
+        duplicate_of_id=found.duplicate_of_id,
+    )
+
+
+def public_place(address: str, setting: Setting) -> StreetBlock | str | None:
+    """Give what everybody may read of an address.
+
+    Parameters
+    ----------
+    address : str
+    setting : Setting
+        Of the report's category.
+
+    Returns
+    -------
+    StreetBlock, str or None
+        At a home the hundred block or the corner, or nothing.
+    """
+    if setting is Setting.PUBLIC_SPACE or is_corner(address):
+        return address or None
+    return street_block(address)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of what happened to a report, as everybody may read it.
+
+    Attributes
+    ----------
+    at : datetime
+    kind : EventKind
+    status : Status or None
+        The status it came to.
+    note : str
+    """
+
+    at: datetime
+    kind: EventKind
+    status: Status | None
+    note: str
+
+
+def timeline(session: Session, id: int) -> list[TimelineEntry]:
+    """Give the public events of a report, oldest first.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+        Of a report that is public.
+
+    Returns
+    -------
+    list of TimelineEntry
+        Without the time at which it was held, which is nobody's business.
+    """
+    events = session.execute(
+        select(ReportEvent.at, ReportEvent.kind, ReportEvent.to_status, ReportEvent.note)
+        .where(
+            ReportEvent.report_id == id,
+            ReportEvent.public,
+            or_(ReportEvent.to_status.is_(None), ReportEvent.to_status != Status.HELD),
+        )
+        .order_by(ReportEvent.at, ReportEvent.id)
+    )
+    return [TimelineEntry(*event) for event in events]
+
+
+@dataclass(frozen=True, slots=True)
+class NearbyReport:
+    """A report near a place.
+
+    Attributes
+    ----------
+    distance_m : float
+        From the place to the report's public position, in metres.
+    supports : int
+    """
+
+    id: int
+    category: Category
+    status: Status
+    reported_at: datetime
+    distance_m: float
+    supports: int
+
+
+def nearby_same(session: Session, place: BaseGeometry, category: Category) -> list[NearbyReport]:
+    """Give the open reports that may be about the same thing.
+
+    Those of the same group of categories, within the category's radius. Only public positions are
+    compared: an answer computed from exact ones would tell, to whoever asks often enough, which
+    home a report is about. So where a report may be at a home, the radius grows by the most that
+    its position was moved.
+
+    Parameters
+    ----------
+    session : Session
+    place : shapely geometry
+        EPSG:4326, where the new report is said to be.
+    category : Category
+        Of the new report.
+
+    Returns
+    -------
+    list of NearbyReport
+        At most `MOST_NEAR`: those of the same category first, then by distance.
+    """
+    group = [c for c in CATEGORIES if (c.kind, c.group) == (category.kind, category.group)]
+    exact = [c.code for c in group if c.setting is Setting.PUBLIC_SPACE]
+    masked = [c.code for c in group if c.setting is Setting.HOME]
+    radius_m = float(category.duplicate_radius_m)
+    near = or_(
+        and_(Report.category_code.in_(exact), _within(place, radius_m)),
+        and_(Report.category_code.in_(masked), _within(place, radius_m + R_MAX_M)),
+    )
+    found = (
+        _nearby(place)
+        .where(near)
+        .order_by((Report.category_code == category.code).desc(), _distance_m(place), Report.id)
+    )
+    return _as_nearby(session.execute(found).all())
+
+
+def nearby(session: Session, of: PublicReport, radius_m: float = NEAR_M) -> list[NearbyReport]:
+    """Give the open reports of any kind near another one's public position.
+
+    Parameters
+    ----------
+    session : Session
+    of : PublicReport
+    radius_m : float
+        Metres.
+
+    Returns
+    -------
+    list of NearbyReport
+        At most `MOST_NEAR`, nearest first; without `of` itself.
+    """
+    if of.longitude is None or of.latitude is None:
+        return []
+    place = shapely.Point(of.longitude, of.latitude)
+    found = (
+        _nearby(place)
+        .where(_within(place, radius_m), Report.id != of.id)
+        .order_by(_distance_m(place), Report.id)
+    )
+    return _as_nearby(session.execute(found).all())
+
+
+def _stored(place: BaseGeometry) -> ColumnElement[object]:
+    return func.ST_GeomFromWKB(shapely.to_wkb(place), SRID)
+
+
+def _distance_m(place: BaseGeometry) -> ColumnElement[float]:
+    return func.ST_Distance(
+        func.ST_Transform(Report.public_geom, CITY_SRID),
+        func.ST_Transform(_stored(place), CITY_SRID),
+    )
+
+
+def _within(place: BaseGeometry, radius_m: float) -> ColumnElement[bool]:
+    """Give a condition that the index on public positions answers: first by a box in degrees."""
+    west, south, east, north = place.bounds
+    tall = 1.01 * radius_m / _METRES_PER_DEGREE
+    wide = tall / math.cos(math.radians(max(abs(south), abs(north))))
+    box = func.ST_MakeEnvelope(west - wide, south - tall, east + wide, north + tall, SRID)
+    return and_(
+        Report.public_geom.bool_op("&&")(box),
+        func.ST_DWithin(
+            func.ST_Transform(Report.public_geom, CITY_SRID),
+            func.ST_Transform(_stored(place), CITY_SRID),
+            radius_m,
+        ),
+    )
+
+
+def _nearby(place: BaseGeometry) -> Select[Any]:
+    supports = select(func.count()).where(Support.report_id == Report.id).correlate(Report)
+    return (
+        select(
+            Report.id,
+            Report.category_code,
+            Report.status,
+            Report.reported_at,
+            _distance_m(place).label("distance_m"),
+            supports.scalar_subquery().label("supports"),
+        )
+        .where(Report.status.in_(sorted(OPEN)))
+        .limit(MOST_NEAR)
+    )
+
+
+def _as_nearby(rows: Iterable[Row[Any]]) -> list[NearbyReport]:
+    return [
+        NearbyReport(
+            id=row.id,
+            category=BY_CODE[row.category_code],
+            status=row.status,
+            reported_at=row.reported_at,
+            distance_m=row.distance_m,
+            supports=row.supports,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """What became of an "affects me too".
+
+    Attributes
+    ----------
+    supports : int
+        How many neighbours said so by now.
+    counted : bool
+        Whether this one was new.
+    """
+
+    supports: int
+    counted: bool
+
+
+SUPPORT = """
+WITH given AS (
+    INSERT INTO support (report_id, supporter)
+    SELECT id, :supporter FROM report
+    WHERE id = :id AND status = ANY (CAST(:open AS report_status[]))
+    ON CONFLICT DO NOTHING
+    RETURNING report_id
+), happened AS (
+    INSERT INTO report_event (report_id, kind) SELECT report_id, 'support' FROM given
+)
+SELECT report.status, EXISTS (SELECT FROM given) AS counted,
+    (SELECT count(*) FROM support WHERE report_id = :id)
+        + (SELECT count(*) FROM given) AS supports
+FROM report WHERE id = :id
+"""
+
+_SUPPORT = text(SUPPORT)
+
+
+class NotOpen(ValueError):  # noqa: N818 (it is the name of what happened)
+    """The report is not open, so that nobody can join it.
+
+    Parameters
+    ----------
+    status : Status
+    """
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.value)
+        self.status = status
+
+
+def support(session: Session, id: int, supporter: bytes) -> Supported | None:
+    """Count a neighbour's "affects me too", once a neighbour.
+
+    Parameters
+    ----------
+    session : Session
+        Nothing is committed here.
+    id : int
+        Of a report.
+    supporter : bytes
+        Keyed hash of who it is; never a name or an address.
+
+    Returns
+    -------
+    Supported or None
+        None where there is no such report.
+
+    Raises
+    ------
+    NotOpen
+        Where it is held or closed.
+    """
+    found = session.execute(
+        _SUPPORT,
+        {"id": id, "supporter": supporter, "open": [status.value for status in OPEN]},
+    ).one_or_none()
+    if found is None:
+        return None
+    status = Status(found.status)
+    if status not in OPEN:
+        raise NotOpen(status)
+    return Supported(found.supports, found.counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last report of a page: the next one begins after it."""
+
+    reported_at: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePage:
+    """A page of reports.
+
+    Attributes
+    ----------
+    features : bytes
+        GeoJSON features in UTF-8, split by commas, as PostgreSQL wrote them: building them here
+        would cost more than everything else of the request (see bench/RESULTS.md).
+    count : int
+    next : Cursor or None
+        None where this is the last page.
+    """
+
+    features: bytes
+    count: int
+    next: Cursor | None
+
+
+def page_of_features(
+    session: Session,
+    chosen: ReportFilter,
+    bounds: Bounds | None = None,
+    *,
+    limit: int,
+    after: Cursor | None = None,
+) -> FeaturePage:
+    """Give public reports as GeoJSON features, newest first.
+
+    Parameters
+    ----------
+    session : Session
+    chosen : ReportFilter
+    bounds : Bounds, optional
+        Only reports whose public position meets this box.
+    limit : int
+        Features at the most.
+    after : Cursor, optional
+        Where the page before ended.
+
+    Returns
+    -------
+    FeaturePage
+    """
+    found = session.execute(_features(chosen, bounds, limit, after)).one()
+    return FeaturePage(
+        features=(found.features or "").encode(),
+        count=min(found.found, limit),
+        next=Cursor(found.last_at, found.last_id) if found.found > limit else None,
+    )
+
+
+def _features(
+    chosen: ReportFilter, bounds: Bounds | None, limit: int, after: Cursor | None
+) -> Select[Any]:
+    newest = (Report.reported_at.desc(), Report.id.desc())
+    narrowed = public_reports(chosen)
+    if bounds is not None:
+        narrowed.append(in_view(bounds))
+    if after is not None:
+        narrowed.append(tuple_(Report.reported_at, Report.id) < tuple_(after.reported_at, after.id))
+    rows = (
+        # One more than asked for tells whether there is a next page.
+        select(Report, func.row_number().over(order_by=newest).label("n"))
+        .where(*narrowed)
+        .order_by(*newest)
+        .limit(limit + 1)
+        .subquery()
+    )
+    feature = func.json_build_object(
+        "type", "Feature",
+        "id", rows.c.id,
+        "geometry", cast(func.ST_AsGeoJSON(rows.c.public_geom, _DECIMALS), JSON),
+        "properties", func.json_build_object(
+            *(part for name, column in _PROPERTIES.items() for part in (name, rows.c[column]))
+        ),
+    )  # fmt: skip
+    on_page = rows.c.n <= limit
+    last = rows.c.n == limit
+    return select(
+        func.string_agg(cast(feature, Text), aggregate_order_by(literal(","), rows.c.n))
+        .filter(on_page)
+        .label("features"),
+        func.count().label("found"),
+        func.max(rows.c.reported_at).filter(last).label("last_at"),
+        func.max(rows.c.id).filter(last).label("last_id"),
+    )
+
+
+_PROPERTIES = {
+    "kind": "kind",
+    "category": "category_code",
+    "status": "status",
+    "severity": "severity",
+    "occurred_at": "occurred_at",
+    "reported_at": "reported_at",
+    "updated_at": "updated_at",
+    "closed_at": "closed_at",
+    "neighbourhood": "neighbourhood_id",
+    "council_district": "council_district_id",
+    "block_watch": "block_watch_id",
+    "duplicate_of": "duplicate_of_id",
+}

@@ -1,0 +1,382 @@
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import shapely
+from shapely import Point
+from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from data.models import EventKind, Report, ReportContact, ReportEvent, Submission, Support
+from data.queries import reports
+from data.queries.filters import Bounds, ReportFilter
+from data.queries.reports import (
+    Contact,
+    Cursor,
+    Held,
+    KeyReused,
+    NewReport,
+    NotOpen,
+    OutsideServedArea,
+)
+from data.queries.served_area import served_area
+from geo.categories import BY_CODE, Setting
+from geo.kinds import Kind, Severity
+from geo.places import StreetBlock
+from geo.statuses import Status
+from tests.places import EAST, IN_EASTSIDE, IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, City, found_city
+
+EVERYTHING = ReportFilter(zone=ZoneInfo("America/Chicago"))
+
+
+@pytest.fixture
+def city(session: Session) -> City:
+    return found_city(session)
+
+
+def new(category="light_out", at=IN_EASTSIDE, public=True, **values) -> NewReport:
+    """A report; `public` is True where the exact position is."""
+    exact = at if isinstance(at, shapely.Geometry) else Point(at)
+    return NewReport(BY_CODE[category], exact, exact if public is True else public, **values)
+
+
+def send(session: Session, report: NewReport | None = None, key: str | None = None) -> int:
+    key = key or f"key-{session.scalar(select(func.count()).select_from(Submission))}"
+    return reports.submit(session, report or new(), key=key, body_hash=b"same").id
+
+
+def moved(session: Session, id: int, *statuses: Status) -> None:
+    for status in statuses:
+        session.execute(update(Report).where(Report.id == id).values(status=status))
+
+
+def east_of(place: tuple[float, float], metres: float) -> tuple[float, float]:
+    return place[0] + metres / 86_400, place[1]  # a degree of longitude at 39 N is 86.4 km
+
+
+class TestSubmit:
+    def test_stores_the_report_its_first_event_and_its_contact(self, session, city):
+        occurred = datetime(2026, 3, 1, 3, 15, tzinfo=UTC)
+        sent = new(
+            severity=Severity.DANGEROUS,
+            description="Dark since <Tuesday>",
+            address="3421 Norton Ave",
+            occurred_at=occurred,
+            contact=Contact(email="a@example.org"),
+        )
+        submitted = reports.submit(session, sent, key="k", body_hash=b"h")
+        assert not submitted.replayed
+        stored = session.get_one(Report, submitted.id)
+        assert (stored.kind, stored.status) == (Kind.LIGHTING, Status.RECEIVED)
+        assert (stored.severity, stored.occurred_at) == (Severity.DANGEROUS, occurred)
+        assert (stored.description, stored.address) == ("Dark since <Tuesday>", "3421 Norton Ave")
+        assert stored.neighbourhood_id == city.eastside
+        event = session.scalars(select(ReportEvent)).one()
+        assert (event.report_id, event.to_status) == (stored.id, Status.RECEIVED)
+        assert session.get_one(ReportContact, stored.id).email == "a@example.org"
+
+    def test_without_contact_stores_none(self, session, city):
+        send(session)
+        assert session.scalars(select(ReportContact)).all() == []
+
+    def test_without_a_time_it_occurred_as_it_was_reported(self, session, city):
+        stored = session.get_one(Report, send(session))
+        assert stored.occurred_at == stored.reported_at
+
+    def test_a_phone_whose_clock_is_ahead_is_set_right(self, session, city):
+        ahead = datetime.now(UTC) + timedelta(minutes=4)
+        stored = session.get_one(Report, send(session, new(occurred_at=ahead)))
+        assert stored.occurred_at == stored.reported_at
+
+    def test_a_line_and_a_lot_are_reports_too(self, session, city):
+        line = shapely.LineString([IN_EASTSIDE, (-94.556, 39.021)])
+        lot = shapely.box(-94.586, 39.02, -94.585, 39.021)
+        assert session.get_one(Report, send(session, new(at=line))).neighbourhood_id == (
+            city.eastside
+        )
+        assert session.get_one(Report, send(session, new(at=lot))).neighbourhood_id == city.westside
+
+    def test_outside_the_served_area_nothing_is_stored(self, session, city):
+        with pytest.raises(OutsideServedArea), session.begin_nested():
+            send(session, new(at=OUTSIDE), key="k")
+        assert session.scalars(select(Submission)).all() == []
+
+    def test_a_report_without_public_position_can_be_sent(self, session, city):
+        stored = session.get_one(Report, send(session, new("noise_spot", public=None)))
+        assert stored.public_geom is None
+
+    def test_the_same_key_and_body_give_the_same_report(self, session, city):
+        first = reports.submit(session, new(), key="k", body_hash=b"h")
+        second = reports.submit(session, new(), key="k", body_hash=b"h")
+        assert second.replayed
+        assert (second.id, second.reported_at) == (first.id, first.reported_at)
+        assert session.scalar(select(func.count()).select_from(Report)) == 1
+
+    def test_the_same_key_with_another_body_names_the_report_it_made(self, session, city):
+        first = reports.submit(session, new(), key="k", body_hash=b"h")
+        with pytest.raises(KeyReused) as caught:
+            reports.submit(session, new("litter"), key="k", body_hash=b"other")
+        assert caught.value.report_id == first.id
+
+    def test_many_at_once_with_one_key_make_one_report(self, engine: Engine):
+        with Session(engine) as session:
+            found_city(session)
+            session.commit()
+        answers, start = [], threading.Barrier(8)
+
+        def sender():
+            with Session(engine) as session:
+                session.connection()
+                start.wait()
+                answers.append(reports.submit(session, new(), key="k", body_hash=b"h"))
+                session.commit()
+
+        threads = [threading.Thread(target=sender) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({answer.id for answer in answers}) == 1
+        assert sorted(answer.replayed for answer in answers) == [False] + [True] * 7
+        with Session(engine) as session:
+            assert session.scalar(select(func.count()).select_from(Report)) == 1
+
+
+class TestOnePublic:
+    def test_names_the_areas_and_counts_the_neighbours(self, session, city):
+        id = send(session, new(at=IN_THE_WATCH))
+        reports.support(session, id, b"a")
+        found = reports.one_public(session, id)
+        assert (found.neighbourhood, found.council_district) == ("Eastside", "District 3")
+        assert (found.block_watch, found.supports) == ("Norton Watch", 1)
+        assert json.loads(found.geometry) == {"type": "Point", "coordinates": [*IN_THE_WATCH]}
+
+    def test_an_unknown_one_is_none(self, session):
+        assert reports.one_public(session, 1) is None
+
+    def test_a_held_one_says_nothing_of_itself(self, session, city):
+        id = send(session)
+        moved(session, id, Status.HELD)
+        assert reports.one_public(session, id) == Held(id)
+
+    def test_without_public_position_none_is_given(self, session, city):
+        found = reports.one_public(session, send(session, new("noise_spot", public=None)))
+        assert (found.geometry, found.longitude, found.latitude) == (None, None, None)
+
+    @pytest.mark.parametrize(
+        ("category", "address", "shown"),
+        [
+            ("noise_spot", "3421 Norton Ave", StreetBlock(3400, "Norton Ave")),
+            ("noise_spot", "E 34th St & Norton Ave", "E 34th St & Norton Ave"),
+            ("noise_spot", "The Smiths' house", None),
+            ("noise_spot", "", None),
+            ("light_out", "3421 Norton Ave", "3421 Norton Ave"),
+            ("light_out", "", None),
+        ],
+    )
+    def test_an_address_at_a_home_is_shown_as_its_block(
+        self, session, city, category, address, shown
+    ):
+        found = reports.one_public(session, send(session, new(category, address=address)))
+        assert found.place == shown
+
+
+class TestTimeline:
+    def test_tells_what_happened_in_order_and_only_what_is_public(self, session, city):
+        id = send(session)
+        reports.support(session, id, b"a")
+        for note, public in (("crew sees it", False), ("On Monday", True)):
+            session.add(
+                ReportEvent(
+                    report_id=id,
+                    kind=EventKind.STATUS,
+                    to_status=Status.SCHEDULED,
+                    note=note,
+                    public=public,
+                )
+            )
+        session.add(ReportEvent(report_id=id, kind=EventKind.STATUS, to_status=Status.HELD))
+        session.flush()
+        told = [(entry.kind, entry.status, entry.note) for entry in reports.timeline(session, id)]
+        assert told == [
+            (EventKind.STATUS, Status.RECEIVED, ""),
+            (EventKind.SUPPORT, None, ""),
+            (EventKind.STATUS, Status.SCHEDULED, "On Monday"),
+        ]
+
+
+class TestNearbySame:
+    def near(self, session, category="light_out", at=IN_EASTSIDE):
+        found = reports.nearby_same(session, Point(at), BY_CODE[category])
+        return [report.id for report in found]
+
+    def test_asks_within_the_radius_of_the_category(self, session, city):
+        inside = send(session, new(at=east_of(IN_EASTSIDE, 19)))
+        send(session, new(at=east_of(IN_EASTSIDE, 21)))
+        assert self.near(session) == [inside]
+
+    def test_measures_in_metres(self, session, city):
+        send(session, new(at=east_of(IN_EASTSIDE, 15)))
+        (found,) = reports.nearby_same(session, Point(IN_EASTSIDE), BY_CODE["light_out"])
+        assert found.distance_m == pytest.approx(15, abs=0.2)
+
+    def test_asks_about_the_group_and_first_about_the_category(self, session, city):
+        flickers = send(session, new("light_flickers"))
+        out = send(session, new(at=east_of(IN_EASTSIDE, 10)))
+        send(session, new("light_needed"))
+        send(session, new("graffiti"))
+        assert self.near(session) == [out, flickers]
+
+    def test_asks_only_about_open_ones(self, session, city):
+        id = send(session)
+        moved(session, id, Status.DONE)
+        assert self.near(session) == []
+
+    def test_asks_about_the_nearest_five(self, session, city):
+        ids = [send(session, new(at=east_of(IN_EASTSIDE, d))) for d in (12, 10, 8, 6, 4, 2)]
+        assert self.near(session) == list(reversed(ids))[:5]
+
+    def test_reports_at_homes_are_found_by_their_public_position_alone(self, session, city):
+        shown = Point(east_of(IN_EASTSIDE, 140))
+        id = send(session, new("noise_spot", public=shown))
+        assert self.near(session, "noise_spot") == [id]
+        # Whether somebody asks at the home itself or beside it makes no difference.
+        session.execute(
+            update(Report).values(exact_geom=func.ST_SetSRID(func.ST_MakePoint(*IN_WESTSIDE), 4326))
+        )
+        assert self.near(session, "noise_spot") == [id]
+        assert self.near(session, "noise_spot", at=IN_WESTSIDE) == []
+
+    def test_a_dark_stretch_of_street_is_near_along_all_of_it(self, session, city):
+        line = shapely.LineString([IN_EASTSIDE, east_of(IN_EASTSIDE, 500)])
+        id = send(session, new(at=east_of(IN_EASTSIDE, 480)))
+        found = reports.nearby_same(session, line, BY_CODE["light_out"])
+        assert [report.id for report in found] == [id]
+
+
+class TestNearby:
+    def test_lists_open_ones_of_any_kind_by_distance(self, session, city):
+        here = send(session)
+        far = send(session, new("graffiti", at=east_of(IN_EASTSIDE, 200)))
+        close = send(session, new("noise_spot", at=east_of(IN_EASTSIDE, 30)))
+        send(session, new(at=east_of(IN_EASTSIDE, 260)))
+        found = reports.nearby(session, reports.one_public(session, here))
+        assert [report.id for report in found] == [close, far]
+
+    def test_around_no_public_position_there_is_nothing_to_list(self, session, city):
+        send(session)
+        hidden = send(session, new("noise_spot", public=None))
+        assert reports.nearby(session, reports.one_public(session, hidden)) == []
+
+
+class TestSupport:
+    def test_counts_a_neighbour_once(self, session, city):
+        id = send(session)
+        assert reports.support(session, id, b"a") == reports.Supported(1, counted=True)
+        assert reports.support(session, id, b"a") == reports.Supported(1, counted=False)
+        assert reports.support(session, id, b"b") == reports.Supported(2, counted=True)
+        assert session.scalar(select(func.count()).select_from(Support)) == 2
+        assert [entry.kind for entry in reports.timeline(session, id)].count(EventKind.SUPPORT) == 2
+
+    def test_of_no_report_is_none(self, session):
+        assert reports.support(session, 1, b"a") is None
+
+    @pytest.mark.parametrize("status", [Status.HELD, Status.DONE, Status.DECLINED])
+    def test_of_a_report_that_is_not_open_says_so(self, session, city, status):
+        id = send(session)
+        moved(session, id, status)
+        with pytest.raises(NotOpen) as caught:
+            reports.support(session, id, b"a")
+        assert caught.value.status == status
+        assert session.scalars(select(Support)).all() == []
+
+
+def features(page):
+    return json.loads(b"[" + page.features + b"]")
+
+
+class TestPageOfFeatures:
+    def test_gives_geojson_with_public_facts_and_no_others(self, session, city):
+        shown = Point(-94.556, 39.021)
+        id = send(
+            session,
+            new("noise_spot", public=shown, description="secret", address="3421 Norton Ave"),
+        )
+        page = reports.page_of_features(session, EVERYTHING, limit=10)
+        (feature,) = features(page)
+        assert (page.count, page.next) == (1, None)
+        assert (feature["type"], feature["id"]) == ("Feature", id)
+        assert feature["geometry"] == {"type": "Point", "coordinates": [-94.556, 39.021]}
+        assert feature["properties"]["category"] == "noise_spot"
+        assert feature["properties"]["neighbourhood"] == city.eastside
+        assert b"secret" not in page.features
+        assert b"Norton" not in page.features
+
+    def test_without_reports_is_empty(self, session):
+        page = reports.page_of_features(session, EVERYTHING, limit=10)
+        assert (page.features, page.count, page.next) == (b"", 0, None)
+
+    def test_pages_meet_every_report_once_newest_first(self, session, city):
+        ids = [send(session) for _ in range(7)]  # all at the same moment: the id decides
+        met, after, counts = [], None, []
+        while True:
+            page = reports.page_of_features(session, EVERYTHING, limit=3, after=after)
+            met += [feature["id"] for feature in features(page)]
+            counts.append(page.count)
+            after = page.next
+            if after is None:
+                break
+        assert met == ids[::-1]
+        assert counts == [3, 3, 1]
+
+    def test_a_full_last_page_is_the_last(self, session, city):
+        for _ in range(3):
+            send(session)
+        assert reports.page_of_features(session, EVERYTHING, limit=3).next is None
+
+    def test_what_comes_in_meanwhile_does_not_shift_the_next_page(self, session, city):
+        first, second = send(session), send(session)
+        page = reports.page_of_features(session, EVERYTHING, limit=1)
+        assert page.next == Cursor(session.get_one(Report, second).reported_at, second)
+        send(session)
+        following = reports.page_of_features(session, EVERYTHING, limit=1, after=page.next)
+        assert [feature["id"] for feature in features(following)] == [first]
+
+    def test_leaves_out_the_held_and_those_without_public_position(self, session, city):
+        send(session, new("noise_spot", public=None))
+        moved(session, send(session), Status.HELD)
+        assert reports.page_of_features(session, EVERYTHING, limit=10).count == 0
+
+    def test_narrows_by_box_and_filter(self, session, city):
+        east = send(session, new("graffiti"))
+        send(session, new(at=IN_WESTSIDE))
+        box = Bounds(-94.56, 39.0, EAST, 39.04)
+        found = reports.page_of_features(session, EVERYTHING, box, limit=10)
+        assert [feature["id"] for feature in features(found)] == [east]
+        cleanup = ReportFilter(zone=EVERYTHING.zone, kinds=(Kind.CLEANUP,))
+        found = reports.page_of_features(session, cleanup, limit=10)
+        assert [feature["id"] for feature in features(found)] == [east]
+
+
+def test_the_served_area_is_the_city(session, city):
+    area = served_area(session)
+    assert area.bounds == (-94.60, 39.00, -94.54, 39.04)
+    assert shapely.intersects_xy(area, *IN_EASTSIDE)
+    assert not shapely.intersects_xy(area, *OUTSIDE)
+
+
+def test_without_a_city_there_is_no_served_area(session):
+    assert served_area(session) is None
+
+
+def test_erasing_a_report_erases_how_it_was_sent(session, city):
+    id = send(session, new(contact=Contact(phone="816 555 0100")))
+    session.execute(delete(Report).where(Report.id == id))
+    assert session.scalars(select(ReportContact)).all() == []
+    assert session.scalars(select(Submission)).all() == []
+
+
+def test_a_place_in_public_space_is_named_as_it_is():
+    assert reports.public_place("3421 Norton Ave", Setting.PUBLIC_SPACE) == "3421 Norton Ave"
