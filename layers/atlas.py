@@ -1,0 +1,217 @@
+"""Puts the chosen layers on one map and gives back its parts for a page to place."""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from branca.element import CssLink, Figure, JavascriptLink
+from folium.map import Layer
+
+from layers.base import Base, RasterBase
+from layers.controls import Fullscreen, LayerControl, Locate, Map, Start, Zoom
+from layers.features import Features
+from layers.registry import DRAWN
+from layers.words import words
+
+MODULES: tuple[str, ...] = (
+    "address",
+    "atlas",
+    "base",
+    "features",
+    "filters",
+    "inline",
+    "legend",
+    "live",
+    "marks",
+    "notices",
+    "pick",
+    "popups",
+    "search",
+    "theme",
+    "tiles",
+)
+"""The JavaScript modules of the map, each a file of `static/map/`."""
+
+FIRST_PANE = 410
+"""CSS z-index of the lowest layer, above the base map and below Leaflet's markers."""
+
+MIN_ZOOM, MAX_ZOOM = 9, 19
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a map opens: degrees on WGS 84 and a whole zoom level."""
+
+    lat: float
+    lon: float
+    zoom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """Raster tiles that the operator has chosen: URL template and credit as plain text."""
+
+    url: str
+    attribution: str
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a map is made.
+
+    Attributes
+    ----------
+    mode : {"browse", "pick", "snapshot"}
+        Look around and share the view; choose a place for a form; or stand alone in a file.
+    shown : collection of str or None
+        Names of the layers that are on at first; None leaves it to each layer.
+    asset : callable
+        Gives the URL of a path below the static folder.
+    translate : callable
+        Gives a message in the language of the page.
+    raster : Raster or None
+        None draws the base map from imported geometry.
+    tiles, facts, places, versions : str
+        URLs: of the tiles of a `{layer}`, of the public facts of one feature, of the search, and of
+        the versions of the layers.
+    latitude_field, longitude_field : str
+        CSS selectors of the form's fields that the mode "pick" fills.
+    """
+
+    mode: Literal["browse", "pick", "snapshot"] = "browse"
+    shown: Collection[str] | None = None
+    asset: Callable[[str], str] = "/static/{}".format
+    translate: Callable[[str], str] = _unchanged
+    raster: Raster | None = None
+    tiles: str = "/tiles/{layer}/{z}/{x}/{y}.mvt"
+    facts: str = "/api/features/{layer}/{id}"
+    places: str = "/api/places"
+    versions: str = "/api/versions"
+    latitude_field: str = "#lat"
+    longitude_field: str = "#lon"
+
+
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """A map in parts, to be placed by a page that has its own language, title and nonce.
+
+    Attributes
+    ----------
+    styles, scripts : tuple of str
+        URLs of style sheets, and of classic scripts that must run in this order before `script`.
+    modules : mapping of str to str
+        Import map: name of a module to its URL.
+    markup : str
+        The element that the map fills.
+    script : str
+        Body of an inline `<script type="module">`.
+    """
+
+    styles: tuple[str, ...]
+    scripts: tuple[str, ...]
+    modules: Mapping[str, str]
+    markup: str
+    script: str
+
+    @property
+    def import_map(self) -> str:
+        """Body of the `<script type="importmap">` that must stand before the first module."""
+        return safe_json({"imports": dict(self.modules)})
+
+
+def safe_json(value: Any) -> str:
+    """Write JSON that no browser takes for the end of a script element.
+
+    Parameters
+    ----------
+    value : Any
+        What JSON can hold.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Inside of strings, the only place where these stand in JSON, an escape means the same.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> Atlas:
+    """Put layers on a map.
+
+    Parameters
+    ----------
+    layers_ : sequence of Features subclasses
+        In the order of the layer control, e.g. `registry.LAYERS`.
+    view : View
+    options : Options
+
+    Returns
+    -------
+    Atlas
+        The same for the same arguments, down to the ids.
+    """
+    shown = {layer.name for layer in layers_ if layer.shown}
+    if options.shown is not None:
+        shown = set(options.shown)
+    map_ = Map((view.lat, view.lon), view.zoom, MIN_ZOOM, MAX_ZOOM)
+    base = _base(options)
+    base.add_to(map_)
+    placed = [
+        layer(
+            options.tiles.replace("{layer}", layer.name),
+            FIRST_PANE + DRAWN.index(layer),
+            show=layer.name in shown,
+            translate=options.translate,
+            asset=options.asset,
+        )
+        for layer in layers_
+    ]
+    drawn = sorted(placed, key=lambda layer: layer.order)
+    for layer in drawn:
+        layer.add_to(map_)
+    Zoom(options.translate).add_to(map_)
+    if options.mode != "snapshot":
+        Locate(options.translate).add_to(map_)
+    if options.mode != "pick":
+        Fullscreen(options.translate).add_to(map_)
+        LayerControl(placed, options.translate).add_to(map_)
+    config = {
+        "mode": options.mode,
+        "layers_panel": options.mode != "pick",
+        "facts": options.facts,
+        "places": options.places if options.mode != "snapshot" else "",
+        "versions": options.versions,
+        "pick": {"lat": options.latitude_field, "lon": options.longitude_field},
+        "words": words(options.translate),
+    }
+    Start(base.get_name(), drawn, config).add_to(map_)
+    figure = map_.get_root()
+    assert isinstance(figure, Figure)
+    return _parts(figure, options.asset)
+
+
+def _base(options: Options) -> Layer:
+    if options.raster is not None:
+        return RasterBase(options.raster.url, options.raster.attribution)
+    return Base(options.tiles.replace("{layer}", "base"))
+
+
+def _parts(figure: Figure, asset: Callable[[str], str]) -> Atlas:
+    figure.render()
+    # Folium's own header would block zooming on phones and style the whole page, so only the
+    # assets are taken from it.
+    head = figure.header._children.values()  # noqa: SLF001 (branca has no public way to them)
+    lines = [line.strip() for line in figure.script.render().splitlines()]
+    return Atlas(
+        styles=tuple(asset(link.url) for link in head if isinstance(link, CssLink)),
+        scripts=tuple(asset(link.url) for link in head if isinstance(link, JavascriptLink)),
+        modules={f"porchlight/{name}.js": asset(f"map/{name}.js") for name in MODULES},
+        markup=figure.html.render().strip(),
+        script="\n".join(
+            ['import * as porchlight from "porchlight/atlas.js";', *filter(None, lines)]
+        ),
+    )

@@ -1,0 +1,83 @@
+// The only place where what people wrote reaches the map, and it does so as text, never as markup.
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function factsOf({ title, facts, url }, words) {
+  const body = element("div", "popup-facts");
+  body.append(element("h2", "popup-title", title));
+  const list = element("dl");
+  for (const { label, value } of facts) {
+    list.append(element("dt", "", label), element("dd", "", value));
+  }
+  body.append(list);
+  // A link leads into this site only, whatever the answer says.
+  if (url?.startsWith("/") && !url.startsWith("//")) {
+    const link = element("a", "btn btn-sm btn-primary", words.details);
+    link.href = url;
+    body.append(link);
+  }
+  return body;
+}
+
+/** Popups over a map; `facts(layer, feature)` gives what is public of a feature, as a promise. */
+export class Popups {
+  constructor(map, facts, words) {
+    this.map = map;
+    this.facts = facts;
+    this.words = words;
+    map.getContainer().addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") map.closePopup();
+    });
+  }
+
+  /** Shows the features at one place, one at a time. */
+  open(layer, features, at) {
+    const content = element("div", "popup-body");
+    content.setAttribute("role", "group");
+    content.setAttribute("aria-live", "polite");
+    const popup = L.popup({ minWidth: 220, maxWidth: 300, autoPanPadding: [24, 24] })
+      .setLatLng(at)
+      .setContent(content)
+      .openOn(this.map);
+    const show = (index) => this.fill(content, popup, layer, features, index, show);
+    return show(0);
+  }
+
+  async fill(content, popup, layer, features, index, show) {
+    content.replaceChildren(element("p", "popup-wait", this.words.loading));
+    let body;
+    try {
+      body = factsOf(await this.facts(layer, features[index]), this.words);
+    } catch {
+      body = element("div", "popup-facts");
+      const again = element("button", "btn btn-sm btn-outline-secondary", this.words.retry);
+      again.type = "button";
+      again.addEventListener("click", () => show(index));
+      body.append(element("p", "popup-failed", this.words.facts_failed), again);
+    }
+    if (features.length > 1) body.append(this.pager(features.length, index, show));
+    content.replaceChildren(body);
+    popup.update();
+  }
+
+  pager(count, index, show) {
+    const bar = element("div", "popup-pager");
+    const step = (label, by) => {
+      const button = element("button", "btn btn-sm btn-outline-secondary", label);
+      button.type = "button";
+      button.addEventListener("click", (event) => {
+        event.stopPropagation();
+        show((index + by + count) % count);
+      });
+      return button;
+    };
+    const position = this.words.one_of.replace("{index}", index + 1).replace("{count}", count);
+    bar.append(step(this.words.previous, -1), element("span", "", position), step(this.words.next, 1));
+    return bar;
+  }
+}

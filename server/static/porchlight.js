@@ -1,0 +1,19 @@
+// What every page may use: a button that shares or copies its address.
+
+for (const button of document.querySelectorAll("button[data-share]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const url = new URL(button.dataset.share, location.href).href;
+    if (navigator.share) {
+      // Whoever closes the system's own dialog has decided; that is no failure.
+      await navigator.share({ title: document.title, url }).catch(() => {});
+      return;
+    }
+    await navigator.clipboard.writeText(url);
+    const { textContent } = button;
+    button.textContent = button.dataset.shared;
+    setTimeout(() => {
+      button.textContent = textContent;
+    }, 2_000);
+  });
+}
