@@ -1,0 +1,92 @@
+from importlib import metadata
+
+import psycopg
+from sqlalchemy import make_url
+
+from data.cluster import State
+
+
+def execute(url: str, statement: str) -> None:
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain) as connection:
+        connection.execute(statement)
+
+
+def test_all_is_well_where_it_is(own, porchlight):
+    code, said = porchlight("doctor")
+    assert code == 0
+    assert "FAIL" not in said
+    assert "All is well." in said
+
+
+def test_a_private_database_is_looked_at_and_left_as_it_was(private, porchlight):
+    code, said = porchlight("doctor")
+    assert code == 0
+    assert "Private database: absent" in said
+    assert not private.directory.exists()
+
+    porchlight("db", "upgrade")
+    code, said = porchlight("doctor")
+    assert code == 0
+    assert "Schema: at" in said
+    assert private.status().state is State.STOPPED
+
+
+def test_an_old_schema_is_found_with_the_command_that_mends_it(own, porchlight):
+    execute(own, "UPDATE alembic_version SET version_num = '0001'")
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Schema: at 0001, the newest is" in said
+    assert "porchlight db upgrade" in said
+    assert "1 check failed." in said
+
+
+def test_a_missing_extension_is_found_with_the_statement_that_mends_it(own, porchlight):
+    execute(own, "DROP EXTENSION fuzzystrmatch CASCADE")
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Extensions: fuzzystrmatch not installed" in said
+    assert "CREATE EXTENSION fuzzystrmatch;" in said
+
+
+def test_a_server_that_does_not_answer_is_found(porchlight, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/nothing")
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Connection: postgresql://127.0.0.1:1/nothing does not answer" in said
+
+
+def test_a_run_time_folder_that_can_not_be_written_is_found(own, porchlight, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PORCHLIGHT_VAR", str(tmp_path / "file" / "var"))
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Run-time folder: " in said
+    assert "PORCHLIGHT_VAR" in said
+
+
+def test_a_private_database_that_can_not_be_used_is_found(private, porchlight):
+    porchlight("db", "upgrade")
+    lock = private.directory / "porchlight.lock"
+    lock.unlink()
+    code, said = porchlight("doctor")
+    lock.touch()
+    assert code == 1
+    assert "FAIL Private database: can not be used" in said
+    assert f"touch {lock}" in said
+
+
+def test_wrong_settings_are_found(porchlight, monkeypatch):
+    monkeypatch.setenv("PORCHLIGHT_POOL_SIZE", "none")
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Settings: PORCHLIGHT_POOL_SIZE: Input should be a valid integer" in said
+
+
+def test_packages_that_are_missing_or_too_old_are_found(own, porchlight, monkeypatch):
+    monkeypatch.setattr(metadata, "requires", lambda name: ["folium<0.1", "atlantis>=2"])
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Packages: folium is 0." in said
+    assert "atlantis is missing" in said
+    assert "--require-hashes -r requirements.lock" in said
