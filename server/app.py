@@ -14,10 +14,12 @@ from starlette.types import Scope
 
 from data import database
 from data.queries import imports
-from server import problems
+from server import problems, tiles
+from server.api import versions
 from server.front import Front
 from server.pages.page import STATIC
 from server.settings import Settings
+from server.upkeep import upkeep
 
 SAMPLE_IS_REMEMBERED_S = 30
 
@@ -67,9 +69,14 @@ def create_app(settings: Settings) -> FastAPI:
         statement_timeout_ms=settings.statement_timeout_ms,
     )
 
+    # Half of the pool at the most: a map must not keep pages from the database.
+    drawing = tiles.Drawing(engine, settings.zone, threads=(settings.pool_size + 1) // 2)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with upkeep(engine):
+            yield
+        drawing.close()
         engine.dispose()
 
     app = FastAPI(
@@ -85,6 +92,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     app.state.is_sample = _is_sample(engine)
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
+    app.add_middleware(tiles.Tiles, drawing=drawing)
     problems.install(app)
+    for routed in (tiles, versions):
+        app.include_router(routed.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     return app

@@ -40,6 +40,16 @@ def _none_if_empty(word: object) -> object:
     return None if word == "" else word
 
 
+def _in_living_memory(day: date | None) -> date | None:
+    """Refuse the ends of the calendar: queries need the day after, too."""
+    if day is not None and not 1900 <= day.year < 2200:
+        raise ValueError("write a day of the years 1900 to 2199")
+    return day
+
+
+Day = Annotated[date | None, BeforeValidator(_none_if_empty), AfterValidator(_in_living_memory)]
+
+
 class Filters(BaseModel):
     """Query parameters that narrow down reports."""
 
@@ -52,12 +62,8 @@ class Filters(BaseModel):
     status: Annotated[
         list[Annotated[str, AfterValidator(_known_status)]], BeforeValidator(_without_empty)
     ] = Field([], description="A status, or `open` for all under which something is to be done.")
-    since: Annotated[date | None, BeforeValidator(_none_if_empty)] = Field(
-        None, alias="from", description="First day of reporting, local date."
-    )
-    until: Annotated[date | None, BeforeValidator(_none_if_empty)] = Field(
-        None, alias="to", description="Last day of reporting, local date."
-    )
+    since: Day = Field(None, alias="from", description="First day of reporting, local date.")
+    until: Day = Field(None, alias="to", description="Last day of reporting, local date.")
     area: Annotated[Id | None, BeforeValidator(_none_if_empty)] = Field(
         None, description="Id of a neighbourhood, council district, patrol division or tract."
     )

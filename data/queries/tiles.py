@@ -1,0 +1,447 @@
+"""Vector tiles (Mapbox Vector Tile 2.1) of the map's layers, each drawn by one SQL statement.
+
+The version of the layer is read in the same statement, so that it is the version of what the tile
+shows, whoever writes meanwhile.
+
+Most of the cost of a tile is the values of its attributes, so there are few, and details are asked
+for one feature at a time. Below zoom 14 points come as counts a cell.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Select,
+    SQLColumnExpression,
+    String,
+    Subquery,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from data.models import (
+    Area,
+    AreaLayer,
+    BlockWatch,
+    Ground,
+    GroundType,
+    LayerChange,
+    PoliceIncident,
+    Report,
+    ReportTally,
+    ServiceLocation,
+    Street,
+    StreetLight,
+    TransitStop,
+    VacantLot,
+)
+from data.models.base import SRID
+from data.queries.filters import ReportFilter, public_reports
+from geo.kinds import Kind
+from geo.statuses import OPEN, PUBLIC
+from geo.tiles import CELL_STEPS, CELLS_BELOW, EXTENT, MARGIN, Tile, box, level
+
+WEB_MERCATOR = 3857
+WORLD_M = 40_075_016.69
+"""Width of the world in units of Web Mercator."""
+
+_FINEST = 4
+"""Units below which the shape of a line or an area is simplified: half a pixel, where a tile is
+drawn 512 pixels wide."""
+
+_DIALECT = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
+
+_Z, _X, _Y = (bindparam(name, None, type_=Integer) for name in ("z", "x", "y"))
+_BOX = func.ST_MakeEnvelope(
+    *(bindparam(name, None, type_=Float) for name in ("west", "south", "east", "north")), SRID
+)
+_CELLS_LEVEL = bindparam("cells_level", None, type_=Integer)
+_TALLY_LEVEL = bindparam("tally_level", None, type_=Integer)
+_TALLY_SHIFT = bindparam("tally_shift", None, type_=Integer)
+_TOLERANCE_M = bindparam("tolerance_m", None, type_=Float)
+
+_Column = InstrumentedAttribute[Any]
+_Expression = SQLColumnExpression[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnTile:
+    """A tile as it stood at one moment.
+
+    Attributes
+    ----------
+    version : int
+        Of the layer, at that moment.
+    mvt : bytes
+        Empty where the tile shows nothing.
+    """
+
+    version: int
+    mvt: bytes
+
+
+def draw(connection: Connection, layer: str, tile: Tile, chosen: ReportFilter) -> DrawnTile:
+    """Draw one tile of one layer.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    layer : str
+        One of `LAYERS`.
+    tile : Tile
+    chosen : ReportFilter
+        Narrows down the layer `reports`.
+
+    Returns
+    -------
+    DrawnTile
+
+    Raises
+    ------
+    sqlalchemy.exc.OperationalError
+        Where the database is away or takes too long.
+    """
+    statement, fixed = _compiled(layer, tile.z, chosen)
+    west, south, east, north = box(tile)
+    where = {
+        "z": tile.z,
+        "x": tile.x,
+        "y": tile.y,
+        "west": west,
+        "south": south,
+        "east": east,
+        "north": north,
+        "cells_level": tile.z + CELL_STEPS,
+        "tally_level": level(tile.z),
+        "tally_shift": level(tile.z) - tile.z - CELL_STEPS,
+        "tolerance_m": WORLD_M / (1 << tile.z) / EXTENT * _FINEST,
+    }
+    # A cursor of the driver's own: SQLAlchemy's would have the tile sent as hexadecimal text.
+    cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
+    with cursor:
+        try:
+            cursor.execute(statement, fixed | where, prepare=True)
+            version, mvt = cursor.fetchone()
+        except psycopg.OperationalError as error:
+            raise OperationalError(statement, None, error) from error
+    return DrawnTile(version, mvt)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(layer: str, z: int, chosen: ReportFilter) -> tuple[str, dict[str, Any]]:
+    """Give the statement as the driver takes it, and the parameters that are the same for a zoom."""
+    version = select(func.coalesce(func.sum(LayerChange.n), 0)).where(LayerChange.layer == layer)
+    mvt = func.coalesce(_STATEMENTS[layer](z, chosen), cast(literal(b""), LargeBinary))
+    statement = select(version.scalar_subquery(), mvt)
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    fixed = {
+        name: value.value if isinstance(value, Enum) else value
+        for name, value in compiled.params.items()
+    }
+    return str(compiled), fixed
+
+
+def _mvt(name: str, features: Subquery, id_name: str | None = None) -> ColumnElement[Any]:
+    """Give an MVT layer of the rows, whose geometry is `geom`."""
+    every: ColumnElement[Any] = literal_column(f"{features.name}.*")
+    named = () if id_name is None else (id_name,)
+    tile = func.ST_AsMVT(every, name, EXTENT, "geom", *named)
+    return select(tile).where(features.c.geom.is_not(None)).scalar_subquery()
+
+
+def _in_tile(
+    geometry: _Expression, *, simplified: bool = False, margin: int = MARGIN
+) -> ColumnElement[Any]:
+    """Give the geometry in units of the tile, cut to it."""
+    projected = func.ST_Transform(geometry, WEB_MERCATOR)
+    if simplified:
+        projected = func.ST_Simplify(projected, _TOLERANCE_M, True)
+    return func.ST_AsMVTGeom(projected, func.ST_TileEnvelope(_Z, _X, _Y), EXTENT, margin, True)
+
+
+def _near(geometry: _Expression) -> ColumnElement[bool]:
+    return geometry.op("&&")(_BOX)
+
+
+def _cell_centre(cells: FromClause) -> ColumnElement[Any]:
+    """Give the middle of a cell in units of the tile."""
+    side = EXTENT >> CELL_STEPS
+    return func.ST_MakePoint(
+        *(
+            (column - (place.op("<<")(CELL_STEPS))) * side + side // 2
+            for column, place in ((cells.c.cx, _X), (cells.c.cy, _Y))
+        )
+    )
+
+
+def _cells(counted: Subquery, counts: Sequence[str]) -> ColumnElement[Any]:
+    """Give the MVT layer `cells` from rows with the cell (cx, cy) and its counts."""
+    drawn = select(
+        _cell_centre(counted).label("geom"), *(counted.c[name] for name in counts)
+    ).subquery("cells")
+    return _mvt("cells", drawn)
+
+
+def _placed(centre: _Expression, *columns: Any, where: ColumnElement[bool]) -> Subquery:
+    """Give rows with the cell (cx, cy) that holds each one's centre, for the tile's own cells."""
+    centred = select(centre.label("centre"), *columns).where(where).subquery("centred")
+    longitude, latitude = func.ST_X(centred.c.centre), func.ST_Y(centred.c.centre)
+    rest = [column for column in centred.c if column.name != "centre"]
+    placed = select(
+        func.tile_x(longitude, _CELLS_LEVEL).label("cx"),
+        func.tile_y(latitude, _CELLS_LEVEL).label("cy"),
+        *rest,
+    ).subquery("placed")
+    # The box has a margin; the tile function alone decides to which cell a place belongs, so that
+    # one on an edge is counted once.
+    own = [
+        column.op(">>")(CELL_STEPS) == place
+        for column, place in ((placed.c.cx, _X), (placed.c.cy, _Y))
+    ]
+    return select(placed).where(*own).subquery("own")
+
+
+def _counts_of_reports(
+    n: _Expression, kind: _Expression, status: _Expression
+) -> list[ColumnElement[Any]]:
+    conditions = {
+        **{kind_.value: kind == kind_ for kind_ in Kind},
+        "open": status.in_(sorted(OPEN)),
+    }
+    return [
+        func.sum(n).label("n"),
+        *(
+            func.coalesce(func.sum(n).filter(condition), 0).label(name)
+            for name, condition in conditions.items()
+        ),
+    ]
+
+
+_REPORT_COUNTS = ("n", *(kind.value for kind in Kind), "open")
+
+
+def _tallied(chosen: ReportFilter) -> ColumnElement[Any]:
+    """Give the cells of reports from the tallies, which triggers keep."""
+    tally = ReportTally
+    conditions: list[ColumnElement[bool]] = [tally.status.in_(chosen.statuses or sorted(PUBLIC))]
+    if chosen.kinds:
+        conditions.append(tally.kind.in_(chosen.kinds))
+    if chosen.categories:
+        conditions.append(tally.category_code.in_(chosen.categories))
+    steps = CELL_STEPS + _TALLY_SHIFT
+    for column, place in ((tally.x, _X), (tally.y, _Y)):
+        first = place.op("<<")(steps)
+        conditions.append(column.between(first, (place + 1).op("<<")(steps) - 1))
+    counted = (
+        select(
+            tally.x.op(">>")(_TALLY_SHIFT).label("cx"),
+            tally.y.op(">>")(_TALLY_SHIFT).label("cy"),
+            *_counts_of_reports(tally.n, tally.kind, tally.status),
+        )
+        .where(tally.level == _TALLY_LEVEL, *conditions)
+        .group_by("cx", "cy")
+        .having(func.sum(tally.n) > 0)
+        .subquery("counted")
+    )
+    return _cells(counted, _REPORT_COUNTS)
+
+
+def _reports(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
+    if z < CELLS_BELOW and chosen.only_counted:
+        return _tallied(chosen)
+    conditions = and_(_near(Report.public_geom), *public_reports(chosen))
+    if z < CELLS_BELOW:
+        own = _placed(
+            func.ST_Centroid(Report.public_geom), Report.kind, Report.status, where=conditions
+        )
+        counts = _counts_of_reports(literal_column("1", Integer), own.c.kind, own.c.status)
+        counted = select(own.c.cx, own.c.cy, *counts).group_by(own.c.cx, own.c.cy)
+        return _cells(counted.subquery("counted"), _REPORT_COUNTS)
+    features = select(
+        Report.id,
+        Report.kind,
+        Report.category_code.label("category"),
+        Report.status,
+        _in_tile(Report.public_geom).label("geom"),
+    ).where(conditions)
+    return _mvt("reports", features.subquery("reports"), "id")
+
+
+def _points(
+    name: str,
+    geometry: _Column,
+    *attributes: _Expression,
+    where: ColumnElement[bool] | None = None,
+    counted: bool = True,
+) -> Callable[[int, ReportFilter], ColumnElement[Any]]:
+    """Give the layer of a table of points, counted at low zooms."""
+    table = geometry.class_
+
+    def statement(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
+        conditions = _near(geometry) if where is None else and_(_near(geometry), where)
+        if counted and z < CELLS_BELOW:
+            own = _placed(geometry, where=conditions)
+            cells = select(own.c.cx, own.c.cy, func.count().label("n"))
+            return _cells(cells.group_by(own.c.cx, own.c.cy).subquery("counted"), ("n",))
+        features = select(table.id, *attributes, _in_tile(geometry).label("geom"))
+        return _mvt(name, features.where(conditions).subquery(name), "id")
+
+    return statement
+
+
+def _polygons(
+    name: str, geometry: _Column, where: ColumnElement[bool] | None = None
+) -> Callable[[int, ReportFilter], ColumnElement[Any]]:
+    """Give the layer of a table of named areas."""
+    table = geometry.class_
+
+    def statement(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
+        features = select(
+            table.id, table.name, _in_tile(geometry, simplified=True).label("geom")
+        ).where(_near(geometry))
+        if where is not None:
+            features = features.where(where)
+        return _mvt(name, features.subquery(name), "id")
+
+    return statement
+
+
+_STREETS_FROM_ZOOM = {1: 7, 2: 9, 3: 11}
+"""By rank."""
+_BLOCKS_FROM_ZOOM = 12
+_GROUND_NAMES_FROM_ZOOM = 11
+_NEIGHBOURHOOD_NAMES_FROM_ZOOM = 11
+_CITY_NAME_TO_ZOOM = 10
+
+
+def _base(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
+    """Give the base map: several MVT layers, which may simply stand one after another."""
+    parts = [
+        _shapes("city", select(Area.geom).where(Area.layer == AreaLayer.CITY), Area.geom),
+        *(
+            _shapes(type_.value, select(Ground.geom).where(Ground.type == type_), Ground.geom)
+            for type_ in GroundType
+        ),
+    ]
+    blocks = select(Area.geom).where(Area.layer == AreaLayer.BLOCK, _near(Area.geom))
+    if z >= _BLOCKS_FROM_ZOOM:
+        parts.append(_shapes("block", blocks, Area.geom))
+    parts.extend((_streets(z, blocks), _labels(z)))
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.op("||")(part)
+    return whole
+
+
+def _shapes(name: str, areas: Select[Any], geometry: _Column) -> ColumnElement[Any]:
+    near = areas.where(_near(geometry)).subquery()
+    return _mvt(name, select(_in_tile(near.c.geom, simplified=True).label("geom")).subquery(name))
+
+
+def _streets(z: int, blocks: Select[Any]) -> ColumnElement[Any]:
+    """Give the streets, each as one line as far as it goes.
+
+    Where none are stored the edges of census blocks stand in, which follow the streets.
+    """
+    last_rank = max((rank for rank, first in _STREETS_FROM_ZOOM.items() if z >= first), default=0)
+    named = (
+        select(
+            func.nullif(Street.name, "").label("name"),
+            Street.rank,
+            func.ST_LineMerge(func.ST_Collect(Street.geom)).label("geom"),
+        )
+        .where(_near(Street.geom), Street.rank <= last_rank)
+        .group_by(Street.name, Street.rank)
+    )
+    lines = named.subquery("lines")
+    if z >= _BLOCKS_FROM_ZOOM:
+        edges = blocks.with_only_columns(
+            literal(None, String).label("name"),
+            literal(3, Integer).label("rank"),
+            func.ST_Boundary(Area.geom).label("geom"),
+        ).where(~exists(select(Street.id)))
+        lines = union_all(named, edges).subquery("lines")
+    drawn = select(
+        lines.c.name, lines.c.rank, _in_tile(lines.c.geom, simplified=True).label("geom")
+    )
+    return _mvt("street", drawn.subquery("streets"))
+
+
+def _labels(z: int) -> ColumnElement[Any]:
+    """Give the names of places. The larger the place the lower the rank, and the sooner it shows."""
+    sources: list[Select[Any]] = []
+
+    def add(geometry: _Column, type_: ColumnElement[str], *where: ColumnElement[bool]) -> None:
+        name = geometry.class_.name
+        sources.append(
+            select(name.label("name"), type_.label("type"), geometry.label("geom")).where(
+                _near(geometry), name != "", *where
+            )
+        )
+
+    if z <= _CITY_NAME_TO_ZOOM:
+        add(Area.geom, literal("city"), Area.layer == AreaLayer.CITY)
+    if z >= _NEIGHBOURHOOD_NAMES_FROM_ZOOM:
+        add(Area.geom, literal("neighbourhood"), Area.layer == AreaLayer.NEIGHBOURHOOD)
+    if z >= _GROUND_NAMES_FROM_ZOOM:
+        add(Ground.geom, cast(Ground.type, String))
+    places = union_all(*sources).subquery("places")
+    size_m2 = func.ST_Area(func.ST_Transform(places.c.geom, WEB_MERCATOR))
+    drawn = select(
+        places.c.name,
+        places.c.type,
+        cast(func.greatest(1, 21 - func.ln(size_m2)), Integer).label("rank"),
+        # No margin: the name belongs to the one tile that holds its place.
+        _in_tile(func.ST_PointOnSurface(places.c.geom), margin=0).label("geom"),
+    )
+    return _mvt("label", drawn.subquery("labels"))
+
+
+_STATEMENTS: dict[str, Callable[[int, ReportFilter], ColumnElement[Any]]] = {
+    "base": _base,
+    "reports": _reports,
+    "street_lights": _points("street_lights", StreetLight.geom, StreetLight.status),
+    "service_locations": _points(
+        "service_locations",
+        ServiceLocation.geom,
+        ServiceLocation.type,
+        where=~ServiceLocation.confidential,
+        counted=False,
+    ),
+    "block_watches": _polygons("block_watches", BlockWatch.boundary),
+    "neighbourhoods": _polygons("neighbourhoods", Area.geom, Area.layer == AreaLayer.NEIGHBOURHOOD),
+    "council_districts": _polygons(
+        "council_districts", Area.geom, Area.layer == AreaLayer.COUNCIL_DISTRICT
+    ),
+    "vacant_lots": _points("vacant_lots", VacantLot.geom),
+    "transit_stops": _points("transit_stops", TransitStop.geom),
+    "police_incidents": _points(
+        "police_incidents",
+        PoliceIncident.public_geom,
+        PoliceIncident.offense_group.label("group"),
+        where=~PoliceIncident.sensitive,
+    ),
+}
+
+LAYERS = tuple(_STATEMENTS)
+"""Names of the layers that have tiles."""
