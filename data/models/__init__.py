@@ -5,6 +5,7 @@ from data.models.category import Category
 from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild, StreetName
 from data.models.ground import Ground, GroundType
 from data.models.import_run import ImportRun, RejectedRow
+from data.models.parcel import LandUse, Parcel
 from data.models.police_incident import PoliceIncident
 from data.models.report import (
     EventKind,
@@ -44,10 +45,12 @@ __all__ = [
     "Ground",
     "GroundType",
     "ImportRun",
+    "LandUse",
     "LayerChange",
     "LightStatus",
     "LocationType",
     "Organization",
+    "Parcel",
     "PoliceIncident",
     "RejectedRow",
     "Report",

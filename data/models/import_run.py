@@ -11,7 +11,8 @@ from data.models.base import Base, Key
 class ImportRun(Base):
     """One file brought in: which, when, and what became of its rows.
 
-    rows_read = inserted + updated + unchanged + rejected + the sum of left_out.
+    rows_read = inserted + updated + unchanged + rejected + the sum of left_out. `mended` counts rows
+    among those kept whose geometry was made valid.
     """
 
     __tablename__ = "import_run"
@@ -27,6 +28,7 @@ class ImportRun(Base):
     updated: Mapped[int] = mapped_column(server_default=text("0"))
     unchanged: Mapped[int] = mapped_column(server_default=text("0"))
     rejected: Mapped[int] = mapped_column(server_default=text("0"))
+    mended: Mapped[int] = mapped_column(server_default=text("0"))
     left_out: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
     options: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
 
