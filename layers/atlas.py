@@ -1,6 +1,7 @@
 """Puts the chosen layers on one map and gives back its parts for a page to place."""
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,9 @@ FIRST_PANE = 410
 
 MIN_ZOOM, MAX_ZOOM = 9, 19
 
+_SCREEN = (900, 700)
+"""CSS pixels of the map on a usual screen."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -46,6 +50,27 @@ class View:
     lat: float
     lon: float
     zoom: int
+
+
+def view_of(west: float, south: float, east: float, north: float) -> View:
+    """Give a view that holds a box on a screen of a usual size.
+
+    Parameters
+    ----------
+    west, south, east, north : float
+        Degrees on WGS 84.
+
+    Returns
+    -------
+    View
+        Its zoom lies within `MIN_ZOOM` and `MAX_ZOOM`.
+    """
+    lat = (south + north) / 2
+    # At zoom z a degree of longitude is 256 * 2**z / 360 pixels wide, one of latitude 1 / cos more.
+    wide = (east - west) / _SCREEN[0]
+    high = (north - south) / math.cos(math.radians(lat)) / _SCREEN[1]
+    zoom = math.floor(math.log2(360 / 256 / max(wide, high, 1e-9)))
+    return View(lat, (west + east) / 2, min(max(zoom, MIN_ZOOM), MAX_ZOOM))
 
 
 @dataclass(frozen=True, slots=True)

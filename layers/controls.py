@@ -125,7 +125,7 @@ class Start(MacroElement):
 
     Parameters
     ----------
-    base : str or None
+    base : str
         Name of the base layer's variable.
     layers_ : sequence of Features
     config : dict

@@ -69,7 +69,7 @@ export function start(map, base_, layers, config) {
   if (config.places) searchControl(map, { address: config.places, words });
   if (config.mode === "pick") pick(map, config);
   else clicks(map, layers, config);
-  watchLoading(map, layers, notices, words);
+  watchLoading(map, base_, layers, notices, words);
   if (config.mode === "snapshot") base_.addTo(map);
   else follow(map, base_, layers, config, notices);
 }
@@ -158,7 +158,10 @@ function clicks(map, layers, config) {
 }
 
 /** Says in words what could not be loaded, and, apart from it, that there is nothing here. */
-function watchLoading(map, layers, notices, words) {
+function watchLoading(map, base_, layers, notices, words) {
+  base_.on("porchlight:loaded", ({ failed }) => {
+    notices.set("failed-base", failed ? words.base_failed : "", "warning");
+  });
   for (const layer of layers) {
     const { name, title, empty } = layer.config;
     layer.on("porchlight:loaded", ({ failed }) => {

@@ -69,6 +69,7 @@ function paintRules() {
   return [
     area("city", "map-city", "map-city-edge"),
     area("block", "map-block", "map-block-edge", 12),
+    area("park", "map-park", "map-park"),
     area("water", "map-water", "map-water"),
     ...streets.map(({ edge }) => edge),
     ...streets.map(({ middle }) => middle),
@@ -109,8 +110,8 @@ function labelRules() {
     { ...place("city", { fontSize: 15, fontWeight: 600, fill: colour("map-label") }), maxzoom: 11 },
     {
       ...place("neighbourhood", {
-        fontSize: (zoom) => (zoom < 14 ? 11.5 : 13),
-        fontWeight: 600,
+        fontSize: (zoom) => (zoom < 14 ? 11 : 12.5),
+        fontWeight: 500,
         fill: colour("map-label"),
         maxLineChars: 14,
       }),
@@ -134,8 +135,20 @@ export function baseLayer(source) {
     labelRules: labelRules(),
     backgroundColor: colour("map-land"),
   });
+  const watched = {
+    async get(tile, size) {
+      try {
+        const features = await source.get(tile, size);
+        layer.fire("porchlight:loaded", { failed: false });
+        return features;
+      } catch (error) {
+        layer.fire("porchlight:loaded", { failed: true });
+        throw error;
+      }
+    },
+  };
   const show = () => {
-    layer.views = new Map([["", new View(new TileCache(source, 256 << BEHIND), DEEPEST, BEHIND)]]);
+    layer.views = new Map([["", new View(new TileCache(watched, 256 << BEHIND), DEEPEST, BEHIND)]]);
     layer.clearLayout();
     layer.rerenderTiles();
   };

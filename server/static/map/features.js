@@ -10,6 +10,7 @@ import { onThemeChange } from "porchlight/theme.js";
 const TILE = 512; // CSS pixels that a tile covers at its own zoom; the data is one zoom behind
 const DEEPEST = 16; // tiles of this zoom are drawn larger beyond it: 11 cm a unit is fine enough
 const KEPT = 200; // tiles a layer remembers
+const CELL = 64; // pixels of a tile within which counts are drawn as one circle
 const FINGER = 14; // CSS pixels around a click within which a mark is meant
 
 const POINT = 1;
@@ -45,6 +46,28 @@ function trace(context, feature, scale) {
     });
   }
 }
+
+/** Counts of neighbouring cells together, each circle in the middle of what it counts. */
+function merged(cells) {
+  const found = new Map();
+  for (const { geom: [[{ x, y }]], props } of cells) {
+    const key = `${Math.floor(x / CELL)}:${Math.floor(y / CELL)}`;
+    const sum = found.get(key) ?? { x: 0, y: 0, props: {} };
+    sum.x += x * props.n;
+    sum.y += y * props.n;
+    for (const [name, count] of Object.entries(props)) sum.props[name] = (sum.props[name] ?? 0) + count;
+    found.set(key, sum);
+  }
+  return [...found.values()].map(({ x, y, props }) => ({
+    geom: [[{ x: x / props.n, y: y / props.n }]],
+    props,
+  }));
+}
+
+const sized = (symbol, grown) => ({ ...symbol, size: symbol.size * grown, icon: grown < 0.6 ? "" : symbol.icon });
+
+/** Marks grow as one comes nearer: far out they are many and only say where. */
+const growth = (zoom) => Math.min(1, Math.max(0.5, 1 - (16 - zoom) * 0.17));
 
 export const Features = L.Renderer.extend({
   options: { padding: 0.3 },
@@ -189,7 +212,10 @@ export const Features = L.Renderer.extend({
       top: tile.y * tile.size - corner.y,
     });
     for (const tile of this.shown) this.paintShapes(context, scale, tile, place(tile));
-    this.marks = this.shown.flatMap((tile) => this.marksOf(tile, place(tile)));
+    // What is open is drawn last, so that it is never hidden by what is over.
+    this.marks = this.shown
+      .flatMap((tile) => this.marksOf(tile, place(tile)))
+      .sort((a, b) => Number(a.symbol?.filled ?? false) - Number(b.symbol?.filled ?? false));
     this.paintMarks(context, scale);
   },
 
@@ -228,13 +254,14 @@ export const Features = L.Renderer.extend({
       y: top + feature.geom[0][0].y * scale,
       ...more,
     });
-    const cells = (features.get("cells") ?? []).filter(owned);
+    const cells = merged((features.get("cells") ?? []).filter(owned));
+    const grown = growth(this._map.getZoom());
     for (const { props } of cells) this.peak = Math.max(this.peak, props.n);
     return [
       ...cells.map((feature) => at(feature, { cell: true })),
       ...(features.get(this.config.name) ?? [])
         .filter(owned)
-        .map((feature) => at(feature, { symbol: symbolOf(this.config.rules, feature.props) })),
+        .map((feature) => at(feature, { symbol: sized(symbolOf(this.config.rules, feature.props), grown) })),
     ];
   },
 
@@ -244,7 +271,7 @@ export const Features = L.Renderer.extend({
     for (const mark of this.marks) {
       context.setTransform(scale, 0, 0, scale, mark.x * scale, mark.y * scale);
       if (mark.cell) {
-        mark.radius = Math.max(10, 27 * Math.sqrt(mark.feature.props.n / largest));
+        mark.radius = Math.max(10, 28 * Math.sqrt(mark.feature.props.n / largest));
         drawCell(context, mark.feature.props, mark.radius, this.config.cell);
       } else {
         const { canvas, half } = sprite(mark.symbol, scale, again);

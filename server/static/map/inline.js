@@ -6,7 +6,6 @@ const POINT = 1;
 const LINE = 2;
 const AREA = 3;
 const CELLS_BELOW = 14; // as on the server
-const CELL = 64; // pixels of a tile
 
 function unit([lon, lat]) {
   const sine = Math.sin((lat * Math.PI) / 180);
@@ -93,7 +92,10 @@ export class InlineSource {
         };
       });
       if (this.counted && z < CELLS_BELOW) {
-        result.set("cells", cells(here, size, scaled));
+        // Each point counts as a cell of one; the layer puts neighbours together.
+        const points = here.filter(({ geomType }) => geomType === POINT);
+        const counts = ({ kind }) => (kind ? { n: 1, [kind]: 1 } : { n: 1 });
+        result.set("cells", points.map((point) => ({ ...point, props: counts(point.props) })));
         result.set(name, here.filter(({ geomType }) => geomType !== POINT));
       } else {
         result.set(name, here);
@@ -101,25 +103,4 @@ export class InlineSource {
     }
     return result;
   }
-}
-
-/** Points counted on a grid, each cell standing at the middle of its points. */
-function cells(features, size) {
-  const found = new Map();
-  for (const { geomType, geom, props } of features) {
-    const [[{ x, y }]] = geom;
-    if (geomType !== POINT || x < 0 || y < 0 || x >= size || y >= size) continue;
-    const key = `${Math.floor(x / CELL)}:${Math.floor(y / CELL)}`;
-    const cell = found.get(key) ?? { x: 0, y: 0, props: { n: 0 } };
-    cell.x += x;
-    cell.y += y;
-    cell.props.n += 1;
-    if (props.kind) cell.props[props.kind] = (cell.props[props.kind] ?? 0) + 1;
-    found.set(key, cell);
-  }
-  return [...found.values()].map(({ x, y, props }) => ({
-    geomType: POINT,
-    geom: [[{ x: x / props.n, y: y / props.n }]],
-    props,
-  }));
 }
