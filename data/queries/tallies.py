@@ -21,7 +21,7 @@ def versions(session: Session) -> dict[str, int]:
     and a later reading sees whatever an earlier one saw.
     """
     sums = select(LayerChange.layer, cast(func.sum(LayerChange.n), BigInteger))
-    found: dict[str, int] = dict(session.execute(sums.group_by(LayerChange.layer)).tuples().all())
+    found = dict(session.execute(sums.group_by(LayerChange.layer)).all())
     return {layer: found.get(layer, 0) for layer in LAYERS}
 
 
