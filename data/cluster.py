@@ -226,7 +226,7 @@ class Cluster:
         self._claim_directory()
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
-            with self._exclusive() as lock:
+            with self._locked(fcntl.LOCK_EX) as lock:
                 if lock is not None:
                     self._create(binaries)
                     self._start(binaries, lock)
@@ -267,7 +267,8 @@ class Cluster:
         version = self._made_by()
         state, pid = State.ABSENT if version is None else State.STOPPED, None
         if version is not None:
-            with self._exclusive() as lock:
+            # Shared, so that two who only ask do not take each other for a server.
+            with self._locked(fcntl.LOCK_SH) as lock:
                 if lock is None or self._foreign_server():
                     state, pid = State.RUNNING, self._postmaster_pid()
         return Status(state, self.directory, self.url, version, pid)
@@ -285,7 +286,13 @@ class Cluster:
     def _user(self) -> pwd.struct_passwd:
         """The user the server runs as: never root."""
         if os.geteuid() != 0:
-            return pwd.getpwuid(os.geteuid())
+            try:
+                return pwd.getpwuid(os.geteuid())
+            except KeyError:
+                raise ClusterError(
+                    f"PostgreSQL does not run as user {os.geteuid()}, who has no name. Give it one "
+                    "in /etc/passwd, or set DATABASE_URL to a PostGIS database of your own."
+                ) from None
         nearest = next(path for path in (self.directory, *self.directory.parents) if path.exists())
         owner = nearest.stat().st_uid
         by_name = {user.pw_name: user for user in pwd.getpwall()}
@@ -370,7 +377,7 @@ class Cluster:
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
 
     @contextmanager
-    def _exclusive(self) -> Iterator[int | None]:
+    def _locked(self, operation: int) -> Iterator[int | None]:
         """Hold the folder's lock; None where a server, or another start, holds it."""
         try:
             lock = os.open(self._lock, os.O_RDWR | os.O_CLOEXEC)
@@ -383,7 +390,7 @@ class Cluster:
             raise self._unusable(error) from error
         try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, operation | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield None
             else:
