@@ -15,9 +15,10 @@ from starlette.types import Scope
 from data import database
 from data.queries import imports
 from server import problems, tiles
-from server.api import versions
+from server.api import reports, versions
 from server.front import Front
 from server.pages.page import STATIC
+from server.positions import Positions
 from server.settings import Settings
 from server.upkeep import upkeep
 
@@ -91,10 +92,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.engine = engine
     app.state.is_sample = _is_sample(engine)
+    app.state.positions = Positions(settings)
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
     app.add_middleware(tiles.Tiles, drawing=drawing)
     problems.install(app)
-    for routed in (tiles, versions):
+    for routed in (tiles, versions, reports):
         app.include_router(routed.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     return app

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from server.positions import Positions
+from server.problems import Problem
 from server.settings import Settings
 
 
@@ -34,3 +37,35 @@ Reading = Annotated[Session, Depends(_reading)]
 
 Writing = Annotated[Session, Depends(_writing, scope="function")]
 """A session that is committed once, before the answer is sent."""
+
+
+def _positions(request: Request) -> Positions:
+    positions = request.app.state.positions
+    assert isinstance(positions, Positions)
+    return positions
+
+
+Places = Annotated[Positions, Depends(_positions)]
+"""The served area, and what everybody may see of places in it."""
+
+
+async def own_site(request: Request) -> None:
+    """Refuse what a page of another site sends in the name of whoever looks at it.
+
+    Programs send neither header, and have no cookie that could be abused.
+    """
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    fetched_from = request.headers.get("sec-fetch-site")
+    if fetched_from is None:
+        origin = request.headers.get("origin")
+        own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    else:
+        own = fetched_from in {"same-origin", "none"}
+    if not own:
+        _ = request.state.language.gettext
+        raise Problem(
+            403,
+            _("Sent from another site"),
+            _("This came from a page that is not ours, so nothing was stored. Open the form here."),
+        )

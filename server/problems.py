@@ -1,5 +1,6 @@
 """What goes wrong, said in one way: problem details (RFC 9457) to programs, a page to people."""
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -53,7 +54,7 @@ class Problem(Exception):  # noqa: N818 (the term of RFC 9457)
         self.members = members
 
 
-def problem_response(problem: Problem) -> JSONResponse:
+def problem_response(problem: Problem) -> Response:
     """Give the problem as RFC 9457 asks."""
     body = {
         "type": "about:blank",
@@ -62,7 +63,8 @@ def problem_response(problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         **problem.members,
     }
-    return JSONResponse(body, problem.status, problem.headers, MEDIA_TYPE)
+    # In ASCII, since what a caller sent and is told of may hold halves of characters.
+    return Response(json.dumps(body), problem.status, problem.headers, MEDIA_TYPE)
 
 
 def _wants_page(request: Request) -> bool:

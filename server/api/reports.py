@@ -1,0 +1,410 @@
+"""Reports for programs: send one, read them, join one."""
+
+import json
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NoReturn
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.orm import Session
+
+from data.queries import reports
+from data.queries.reports import Contact, Cursor, Held, KeyReused, NotOpen, PublicReport
+from geo import places
+from geo.categories import BY_CODE, CATEGORIES
+from geo.places import PlaceError, StreetBlock, plain_text
+from geo.statuses import Status
+from server import submissions
+from server.dependencies import Chosen, Places, Reading, Writing, own_site
+from server.languages import Language
+from server.positions import Positions
+from server.problems import Problem
+from server.schemas.filters import Box, Filters, bounds
+from server.schemas.problems import described
+from server.schemas.reports import (
+    CategoryOut,
+    Link,
+    OneFeature,
+    OneProperties,
+    PointGeometry,
+    PolygonGeometry,
+    ReportIn,
+    ReportOut,
+    ReportPage,
+    SupportsOut,
+    TimelineOut,
+    position_of,
+)
+from server.submissions import Fault, Refused, Sent
+from server.supporters import neighbour, remember, supporter
+
+router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
+
+MOST_FEATURES = 1000
+REPLAYED = "Idempotency-Replayed"
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of a report.")]
+
+
+class GeoJson(JSONResponse):
+    """GeoJSON (RFC 7946)."""
+
+    media_type = "application/geo+json"
+
+
+async def _json_only(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not (kind == "application/json" or (kind.startswith("application/") and "+json" in kind)):
+        _ = request.state.language.gettext
+        raise Problem(
+            415,
+            _("Not sent as JSON"),
+            _("Send the report as JSON, with the header Content-Type: application/json."),
+        )
+
+
+@router.post(
+    "/reports",
+    status_code=201,
+    dependencies=[Depends(_json_only)],
+    responses=described(403, 413, 415, 422, 503),
+    summary="Send a report",
+)
+def send_report(
+    *,
+    request: Request,
+    response: Response,
+    body: ReportIn,
+    session: Writing,
+    settings: Chosen,
+    positions: Places,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[\x21-\x7e]+$",
+            description="Anything of your own choice, such as a UUID. Send it again with the same "
+            "report after a failure: the report is stored once.",
+        ),
+    ] = None,
+) -> ReportOut:
+    """Store a report. A repetition under the same Idempotency-Key gets the first answer again."""
+    language = request.state.language
+    try:
+        sent = _sent(
+            session,
+            body,
+            positions,
+            language=language,
+            city=settings.city_name,
+            key=idempotency_key,
+        )
+        submitted = submissions.store(session, sent, positions, language, settings.city_name)
+    except Refused as refused:
+        _refuse(refused, language)
+    except KeyReused as error:
+        _ = language.gettext
+        raise Problem(
+            422,
+            _("This key was used before"),
+            _(
+                "This Idempotency-Key was used for another report ({url}). Use a new key for a new "
+                "report."
+            ).format(url=f"/api/reports/{error.report_id}"),
+        ) from error
+    response.headers["Location"] = f"/api/reports/{submitted.id}"
+    if submitted.replayed:
+        response.headers[REPLAYED] = "true"
+    return ReportOut(
+        id=submitted.id,
+        reported_at=submitted.reported_at,
+        url=f"/api/reports/{submitted.id}",
+        page=f"/reports/{submitted.id}",
+    )
+
+
+def _sent(
+    session: Session,
+    body: ReportIn,
+    positions: Positions,
+    *,
+    language: Language,
+    city: str,
+    key: str | None,
+) -> Sent:
+    faults: list[Fault] = []
+    category = BY_CODE.get(body.category)
+    if category is None:
+        faults.append(submissions.category_fault(body.category, language))
+    place: BaseGeometry | None = None
+    address = ""
+    try:
+        place, address = _place(session, body, positions, language)
+    except PlaceError as error:
+        faults.append(submissions.place_fault(error, language, city))
+    except Refused as refused:
+        faults += refused.faults
+    occurred_at = body.occurred_at
+    if fault := submissions.occurred_fault(occurred_at, long_ago=body.long_ago, language=language):
+        faults.append(fault)
+    description = plain_text(body.description)
+    if fault := submissions.description_fault(description, language):
+        faults.append(fault)
+    contact = submissions.cleaned(Contact(**body.contact.model_dump()))
+    faults += submissions.contact_faults(contact, language)
+    if faults or category is None or place is None:
+        raise Refused(*faults)
+    return Sent(
+        category=category,
+        place=place,
+        occurred_at=occurred_at,
+        severity=body.severity,
+        description=description,
+        address=address,
+        contact=contact,
+        key=f"api {key or secrets.token_urlsafe(16)}",
+        body=json.dumps(body.model_dump(mode="json")).encode(),
+    )
+
+
+def _place(
+    session: Session, body: ReportIn, positions: Positions, language: Language
+) -> tuple[BaseGeometry, str]:
+    """Give the place, and the name under which it was found if it was."""
+    _ = language.gettext
+    coordinates = body.lat is not None or body.lon is not None
+    if (body.geometry is not None) + coordinates + bool(body.address) != 1:
+        message = _("Say where in one way: geometry, lat and lon, or address.")
+        raise Refused(Fault("place", "one_place", message))
+    served = positions.bounds(session)
+    if body.address:
+        found = submissions.place_by_name(session, plain_text(body.address), language)
+        return places.point(places.Position(found.lat, found.lon)), found.label
+    if body.geometry is None:
+        return places.point(places.position(body.lat, body.lon, served)), ""
+    if isinstance(body.geometry, PointGeometry):
+        longitude, latitude, *_height = body.geometry.coordinates
+        return places.point(places.position(latitude, longitude, served)), ""
+    if isinstance(body.geometry, PolygonGeometry):
+        return places.polygon(body.geometry.coordinates, served), ""
+    return places.line(body.geometry.coordinates, served), ""
+
+
+def _refuse(refused: Refused, language: Language) -> NoReturn:
+    _ = language.gettext
+    errors = []
+    for fault in refused.faults:
+        error: dict[str, Any] = {
+            "pointer": f"body/{fault.field}",
+            "code": fault.code,
+            "detail": fault.message,
+        }
+        if fault.meant is not None:
+            error["meant"] = {"lat": fault.meant.latitude, "lon": fault.meant.longitude}
+        if fault.choices:
+            error["choices"] = [
+                {"label": choice.label, "lat": choice.lat, "lon": choice.lon}
+                for choice in fault.choices
+            ]
+        errors.append(error)
+    title = _("Some of this cannot be used")
+    raise Problem(422, title, str(refused), errors=errors) from refused
+
+
+_CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    if text is None:
+        return None
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        raise ValueError("take the cursor from the `next` link of the page before")
+    return Cursor(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
+
+
+def _cursor_text(cursor: Cursor) -> str:
+    return f"{(cursor.reported_at - _EPOCH) // timedelta(microseconds=1)}-{cursor.id}"
+
+
+@router.get(
+    "/reports",
+    response_class=GeoJson,
+    response_model=ReportPage,
+    responses=described(422, 503),
+    summary="Read reports, newest first",
+)
+def read_reports(
+    *,
+    request: Request,
+    session: Reading,
+    settings: Chosen,
+    filters: Annotated[Filters, Query()],
+    bbox: Box = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_FEATURES)] = 100,
+    cursor: Annotated[
+        str | None,
+        Query(pattern=f"^{_CURSOR.pattern}$", description="From the `next` link of a page."),
+    ] = None,
+) -> Response:
+    """Give public reports as GeoJSON. Follow the `next` link for more."""
+    try:
+        box, after = bounds(bbox), _cursor(cursor)
+    except ValueError as error:
+        _ = request.state.language.gettext
+        raise Problem(422, _("Some of this cannot be used"), str(error)) from error
+    page = reports.page_of_features(
+        session, filters.chosen(settings.zone), box, limit=limit, after=after
+    )
+    links = [Link(rel="self", href=_address(request))]
+    headers = {}
+    if page.next is not None:
+        following = _address(request, cursor=_cursor_text(page.next))
+        links.append(Link(rel="next", href=following))
+        headers["Link"] = f'<{following}>; rel="next"; type="application/geo+json"'
+    tail = orjson.dumps(
+        {"links": [link.model_dump() for link in links], "numberReturned": page.count}
+    )
+    content = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features, tail[1:])
+    return Response(content, headers=headers, media_type=GeoJson.media_type)
+
+
+def _address(request: Request, **changed: str) -> str:
+    """Give the address of this page, or the same with parameters changed, without the host."""
+    url = request.url.include_query_params(**changed)
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
+@router.get(
+    "/reports/{id}",
+    response_class=GeoJson,
+    response_model=OneFeature,
+    responses=described(403, 404, 422, 503),
+    summary="Read one report",
+)
+def read_report(request: Request, id: Id, session: Reading) -> Response:
+    """Give what everybody may know of a report, and what happened to it so far."""
+    language = request.state.language
+    found = _public(reports.one_public(session, id), language)
+    feature = OneFeature(
+        id=found.id,
+        geometry=found.geometry and orjson.loads(found.geometry),
+        properties=OneProperties(
+            kind=found.kind,
+            category=found.category.code,
+            category_name=language.gettext(found.category.name),
+            status=found.status,
+            severity=found.severity,
+            place=place_text(found.place, language),
+            occurred_at=found.occurred_at,
+            reported_at=found.reported_at,
+            updated_at=found.updated_at,
+            closed_at=found.closed_at,
+            neighbourhood=found.neighbourhood,
+            council_district=found.council_district,
+            block_watch=found.block_watch,
+            supports=found.supports,
+            duplicate_of=found.duplicate_of_id,
+            position="none" if found.geometry is None else position_of(found.category),
+            timeline=[
+                TimelineOut(at=entry.at, kind=entry.kind, status=entry.status, note=entry.note)
+                for entry in reports.timeline(session, id)
+            ],
+            page=f"/reports/{found.id}",
+        ),
+    )
+    return GeoJson(feature.model_dump(mode="json"))
+
+
+def _public(found: PublicReport | Held | None, language: Language) -> PublicReport:
+    _ = language.gettext
+    if found is None:
+        raise not_found(language)
+    if isinstance(found, Held):
+        raise Problem(
+            403,
+            _("Waiting for a moderator"),
+            _("A moderator reads this report before it is shown. Come back later."),
+        )
+    return found
+
+
+def not_found(language: Language) -> Problem:
+    """Say that there is no such report."""
+    _ = language.gettext
+    return Problem(404, _("Not found"), _("There is no report with this number."))
+
+
+def place_text(place: StreetBlock | str | None, language: Language) -> str | None:
+    """Write a place as everybody may read it.
+
+    Parameters
+    ----------
+    place : StreetBlock, str or None
+        Of a public report.
+    language : Language
+    """
+    _ = language.gettext
+    if not isinstance(place, StreetBlock):
+        return place
+    if place.hundred == 0:
+        return _("first block of {street}").format(street=place.street)
+    return _("{hundred} block of {street}").format(hundred=place.hundred, street=place.street)
+
+
+@router.post(
+    "/reports/{id}/support",
+    responses=described(403, 404, 409, 422, 503),
+    summary="Affects me too",
+)
+def support_report(
+    request: Request, response: Response, id: Id, session: Writing, positions: Places
+) -> SupportsOut:
+    """Count a neighbour whom a report affects, too, once a browser (by a random cookie)."""
+    language = request.state.language
+    name = neighbour(request)
+    try:
+        supported = reports.support(session, id, supporter(positions.secret, name, id))
+    except NotOpen as error:
+        raise not_open(error, language) from error
+    if supported is None:
+        raise not_found(language)
+    remember(response, name)
+    return SupportsOut(supports=supported.supports, counted=supported.counted)
+
+
+def not_open(error: NotOpen, language: Language) -> Problem:
+    """Say why nobody can join a report any more."""
+    _ = language.gettext
+    detail = (
+        _("A moderator reads this report before it is shown. Come back later.")
+        if error.status is Status.HELD
+        else _("This report is closed. If the problem is still there, please report it again.")
+    )
+    return Problem(409, _("This report is not open"), detail)
+
+
+@router.get("/categories", summary="The categories of reports")
+def read_categories(request: Request, response: Response) -> list[CategoryOut]:
+    """Give the categories a report can have, by kind and group, in the language asked for."""
+    _ = request.state.language.gettext
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return [
+        CategoryOut(
+            code=category.code,
+            kind=category.kind,
+            group=_(category.group),
+            name=_(category.name),
+            service_code=category.service_code,
+            duplicate_radius_m=category.duplicate_radius_m,
+            position=position_of(category),
+        )
+        for category in CATEGORIES
+    ]

@@ -1,0 +1,219 @@
+"""Reports as programs send and read them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from data.models import EventKind
+from data.models.report import DESCRIPTION_LIMIT
+from geo.categories import Category, Setting
+from geo.kinds import Kind, Severity
+from geo.places import MOST_POSITIONS
+from geo.statuses import Status
+
+Coordinates = Annotated[
+    list[float],
+    Field(min_length=2, max_length=3, description="Longitude and latitude, WGS 84."),
+]
+
+
+class PointGeometry(BaseModel):
+    """A GeoJSON point."""
+
+    type: Literal["Point"]
+    coordinates: Coordinates
+
+
+class LineGeometry(BaseModel):
+    """A GeoJSON line: a dark stretch of street."""
+
+    type: Literal["LineString"]
+    coordinates: Annotated[list[Coordinates], Field(min_length=2, max_length=MOST_POSITIONS)]
+
+
+class PolygonGeometry(BaseModel):
+    """A GeoJSON polygon: a lot."""
+
+    type: Literal["Polygon"]
+    coordinates: Annotated[
+        list[Annotated[list[Coordinates], Field(min_length=4, max_length=MOST_POSITIONS)]],
+        Field(min_length=1, max_length=10),
+    ]
+
+
+AnyGeometry = Annotated[PointGeometry | LineGeometry | PolygonGeometry, Field(discriminator="type")]
+
+
+class ContactIn(BaseModel):
+    """How to reach the reporter. Never shown to anybody but the staff who work on the report."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=200)] = ""
+    email: Annotated[str, Field(max_length=254)] = ""
+    phone: Annotated[str, Field(max_length=40)] = ""
+
+
+class ReportIn(BaseModel):
+    """A report as a program sends it: a category, and the place in one of three ways."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    category: Annotated[
+        str, Field(max_length=100, description="A code of /api/categories.", examples=["light_out"])
+    ]
+    geometry: Annotated[
+        AnyGeometry | None, Field(description="The place as GeoJSON: point, line or polygon.")
+    ] = None
+    lat: Annotated[
+        float | None, Field(description="Latitude of the place in degrees, with `lon`.")
+    ] = None
+    lon: Annotated[
+        float | None, Field(description="Longitude of the place in degrees, with `lat`.")
+    ] = None
+    address: Annotated[
+        str | None,
+        Field(max_length=200, description="An address, a corner or a landmark of the city."),
+    ] = None
+    occurred_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When it was seen, with an offset from UTC. Without it: now."),
+    ] = None
+    long_ago: Annotated[
+        bool, Field(description="Confirms that it was more than two years ago.")
+    ] = False
+    severity: Severity | None = None
+    description: Annotated[
+        str,
+        Field(
+            description="What the matter is, as plain text. Read by staff; not shown in public.",
+            json_schema_extra={"maxLength": DESCRIPTION_LIMIT},  # checked with a count of our own
+        ),
+    ] = ""
+    contact: ContactIn = ContactIn()
+
+
+class ReportOut(BaseModel):
+    """What became of a report that was sent: the same for every repetition under one key."""
+
+    id: int
+    reported_at: datetime
+    url: Annotated[str, Field(description="The report for programs.")]
+    page: Annotated[str, Field(description="The report for people.")]
+
+
+class FeatureProperties(BaseModel):
+    """What everybody may know of a report, in a list."""
+
+    kind: Kind
+    category: str
+    status: Status
+    severity: Severity | None
+    occurred_at: datetime
+    reported_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    neighbourhood: Annotated[int | None, Field(description="Id of the area.")]
+    council_district: Annotated[int | None, Field(description="Id of the area.")]
+    block_watch: Annotated[int | None, Field(description="Id of the block watch.")]
+    duplicate_of: Annotated[int | None, Field(description="Id of the report that stands for it.")]
+
+
+class ReportFeature(BaseModel):
+    """A report as a GeoJSON feature, at its public position."""
+
+    type: Literal["Feature"]
+    id: int
+    geometry: AnyGeometry
+    properties: FeatureProperties
+
+
+class Link(BaseModel):
+    """A link to another page of the same list."""
+
+    rel: Literal["self", "next"]
+    href: str
+    type: Literal["application/geo+json"] = "application/geo+json"
+
+
+class ReportPage(BaseModel):
+    """A page of reports, newest first."""
+
+    type: Literal["FeatureCollection"]
+    features: list[ReportFeature]
+    links: list[Link]
+    numberReturned: int  # noqa: N815 (the name in OGC API - Features)
+
+
+class TimelineOut(BaseModel):
+    """One line of what happened to a report."""
+
+    at: datetime
+    kind: EventKind
+    status: Status | None
+    note: str
+
+
+class OneProperties(BaseModel):
+    """What everybody may know of one report."""
+
+    kind: Kind
+    category: str
+    category_name: str
+    status: Status
+    severity: Severity | None
+    place: Annotated[
+        str | None, Field(description="At a home the hundred block or the corner only.")
+    ]
+    occurred_at: datetime
+    reported_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    neighbourhood: Annotated[str | None, Field(description="Name.")]
+    council_district: Annotated[str | None, Field(description="Name.")]
+    block_watch: Annotated[str | None, Field(description="Name.")]
+    supports: Annotated[int, Field(description="Neighbours who said: affects me too.")]
+    duplicate_of: int | None
+    position: Annotated[
+        Literal["exact", "generalized", "none"],
+        Field(description="Whether the geometry is where it is, or moved to protect a home."),
+    ]
+    timeline: list[TimelineOut]
+    page: str
+
+
+class OneFeature(BaseModel):
+    """One report as a GeoJSON feature; without a public position the geometry is null."""
+
+    type: Literal["Feature"] = "Feature"
+    id: int
+    geometry: Annotated[dict[str, Any] | None, Field(description="GeoJSON.")]
+    properties: OneProperties
+
+
+class SupportsOut(BaseModel):
+    """How many neighbours a report affects by now, and whether you were counted just now."""
+
+    supports: int
+    counted: bool
+
+
+class CategoryOut(BaseModel):
+    """A category a report can have."""
+
+    code: str
+    kind: Kind
+    group: str
+    name: str
+    service_code: Annotated[str, Field(description="Open311 GeoReport v2 service code.")]
+    duplicate_radius_m: int
+    position: Annotated[
+        Literal["exact", "generalized"],
+        Field(description="How exactly the places of its reports are public."),
+    ]
+
+
+def position_of(category: Category) -> Literal["exact", "generalized"]:
+    """Say how exactly the places of a category are public."""
+    return "exact" if category.setting is Setting.PUBLIC_SPACE else "generalized"

@@ -1,0 +1,284 @@
+"""What somebody sends in, checked alike for the form and the API: each mistake has its own answer."""
+
+import difflib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.orm import Session
+
+from data.models.report import DESCRIPTION_LIMIT
+from data.queries import places, reports
+from data.queries.places import Exactness, Place
+from data.queries.reports import Contact, NewReport, OutsideServedArea, Submitted
+from geo.categories import BY_CODE, Category
+from geo.kinds import Severity
+from geo.places import PlaceError, PlaceFault, Position, TimeFault, plain_text, time_fault
+from server.languages import Language
+from server.positions import Positions
+
+MOST_CHOICES = 6
+"""Places that are offered for what was typed."""
+
+_CLEARLY_BETTER = 0.08  # of a score from 0 to 1
+_SAME_PLACE_DEGREES = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, said to whoever can mend it.
+
+    Attributes
+    ----------
+    field : str
+        What it is about: category, place, occurred_at, severity, description, email or phone.
+    code : str
+        The same for every occurrence, for programs.
+    message : str
+        What is wrong and what to do, in the language of the reader.
+    meant : Position or None
+        What was probably meant, where latitude and longitude were swapped.
+    choices : tuple of Place
+        What was perhaps meant, where a text names several places.
+    """
+
+    field: str
+    code: str
+    message: str
+    meant: Position | None = None
+    choices: tuple[Place, ...] = ()
+
+
+class Refused(Exception):  # noqa: N818 (it is the name of what happened)
+    """Some of what was sent cannot be used.
+
+    Parameters
+    ----------
+    *faults : Fault
+    """
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = faults
+
+
+def category_fault(code: str, language: Language) -> Fault:
+    """Say that there is no such category."""
+    _ = language.gettext
+    near = difflib.get_close_matches(code, BY_CODE, n=1)
+    message = (
+        _("There is no category “{code}”. Did you mean “{near}”?").format(code=code, near=near[0])
+        if near
+        else _("There is no category “{code}”. The list is at /api/categories.").format(code=code)
+    )
+    return Fault("category", "unknown_category", message)
+
+
+def place_fault(error: PlaceError, language: Language, city: str) -> Fault:
+    """Say what is wrong with a place."""
+    _ = language.gettext
+    if error.meant is not None:
+        message = _(
+            "Latitude and longitude seem to be swapped. Did you mean latitude {latitude}, "
+            "longitude {longitude}?"
+        ).format(latitude=error.meant.latitude, longitude=error.meant.longitude)
+        return Fault("place", error.fault.value, message, meant=error.meant)
+    messages = {
+        PlaceFault.NOT_A_NUMBER: _("These are no coordinates. Write two numbers in degrees."),
+        PlaceFault.OUT_OF_RANGE: _(
+            "These coordinates do not exist. Latitude goes from -90 to 90, longitude from -180 to "
+            "180."
+        ),
+        PlaceFault.ZERO: _(
+            "Latitude 0, longitude 0 is what a device sends that does not know where it is. Choose "
+            "the place on the map, or type an address."
+        ),
+        PlaceFault.FAR_AWAY: _("This place is far from {city}. Check the coordinates.").format(
+            city=city
+        ),
+        PlaceFault.TOO_FEW_POSITIONS: _(
+            "A line needs two different positions at least, and a lot three."
+        ),
+        PlaceFault.TOO_MANY_POSITIONS: _(
+            "This shape has too many positions. Draw it with 500 at most."
+        ),
+        PlaceFault.NOT_CLOSED: _("The outline of a lot must end where it begins."),
+        PlaceFault.CROSSES_ITSELF: _("The outline of the lot crosses itself. Draw it again."),
+        PlaceFault.TOO_LARGE: _(
+            "This is larger than 5 kilometers (3 miles). Send a report for each place."
+        ),
+    }
+    return Fault("place", error.fault.value, messages[error.fault])
+
+
+def outside_fault(language: Language, city: str) -> Fault:
+    """Say that the place is not the city's."""
+    _ = language.gettext
+    return Fault(
+        "place",
+        "outside_served_area",
+        _(
+            "This place is outside {city}. Porchlight takes reports inside the city limits only; "
+            "please tell the city or county in which it lies."
+        ).format(city=city),
+    )
+
+
+def place_by_name(session: Session, typed: str, language: Language) -> Place:
+    """Find the one place that a text clearly names.
+
+    Parameters
+    ----------
+    session : Session
+    typed : str
+        An address, a corner or a landmark.
+    language : Language
+
+    Returns
+    -------
+    Place
+
+    Raises
+    ------
+    Refused
+        Where none is found, where several fit alike, and where only a street or a neighbourhood is
+        named. The choices stand in the fault.
+    """
+    _ = language.gettext
+    found = places.search(session, typed, limit=MOST_CHOICES)
+    if not found:
+        raise Refused(
+            Fault(
+                "place",
+                "no_such_place",
+                _(
+                    "We found no place called “{typed}”. Check the spelling, or try a nearby "
+                    "address, a corner such as “39th and Main”, or a landmark."
+                ).format(typed=typed),
+            )
+        )
+    best = found[0]
+    clear = len(found) == 1 or best.score - found[1].score >= _CLEARLY_BETTER
+    if clear and best.exactness is not Exactness.MIDDLE:
+        return best
+    if clear:
+        message = _(
+            "“{place}” is long. Add a house number or the nearest corner, or choose its middle."
+        ).format(place=best.label)
+        raise Refused(Fault("place", "place_not_exact", message, choices=tuple(found)))
+    message = _("Which of these places do you mean?")
+    raise Refused(Fault("place", "several_places", message, choices=tuple(found)))
+
+
+def name_of(session: Session, typed: str, position: Position) -> str:
+    """Give the name under which a place was found, where its position was taken from there.
+
+    What somebody types is never stored as an address: only names that the gazetteer knows are.
+    """
+    for found in places.search(session, typed, limit=MOST_CHOICES) if typed else ():
+        if (
+            abs(found.lat - position.latitude) < _SAME_PLACE_DEGREES
+            and abs(found.lon - position.longitude) < _SAME_PLACE_DEGREES
+        ):
+            return found.label
+    return ""
+
+
+def occurred_fault(
+    occurred_at: datetime | None, *, long_ago: bool, language: Language
+) -> Fault | None:
+    """Say what is wrong with a time; `long_ago` is the answer to the question whether it is so."""
+    _ = language.gettext
+    fault = occurred_at and time_fault(occurred_at, datetime.now(UTC))
+    if not fault or (fault is TimeFault.LONG_AGO and long_ago):
+        return None
+    messages = {
+        TimeFault.FUTURE: _("This time is in the future. Say when you saw it."),
+        TimeFault.LONG_AGO: _("This is more than two years ago. Is the date right?"),
+        TimeFault.TOO_LONG_AGO: _("This is more than a hundred years ago. Check the year."),
+    }
+    return Fault("occurred_at", fault.value, messages[fault])
+
+
+def description_fault(description: str, language: Language) -> Fault | None:
+    """Say by how much a description is too long."""
+    excess = len(description) - DESCRIPTION_LIMIT
+    if excess <= 0:
+        return None
+    message = language.ngettext(
+        "The description has {n} character too many; {limit} fit. Shorten it a little.",
+        "The description has {n} characters too many; {limit} fit. Shorten it a little.",
+        excess,
+    ).format(n=excess, limit=DESCRIPTION_LIMIT)
+    return Fault("description", "too_long", message)
+
+
+def contact_faults(contact: Contact, language: Language) -> list[Fault]:
+    """Say what is wrong with an e-mail address or a phone number, which both may be missing."""
+    _ = language.gettext
+    faults = []
+    name, _at, host = contact.email.rpartition("@")
+    if contact.email and not (name and "." in host.strip(".") and " " not in contact.email):
+        message = _("This is no e-mail address. Write it like name@example.org, or leave it empty.")
+        faults.append(Fault("email", "not_an_email_address", message))
+    digits = sum(character.isdigit() for character in contact.phone)
+    if contact.phone and not 7 <= digits <= 15:
+        message = _("This is no phone number. Write it like 816-555-0100, or leave it empty.")
+        faults.append(Fault("phone", "not_a_phone_number", message))
+    return faults
+
+
+def cleaned(contact: Contact) -> Contact:
+    """Give the contact as it is kept."""
+    return Contact(*(plain_text(part) for part in (contact.name, contact.email, contact.phone)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A report as it was sent in, checked as far as words alone can be.
+
+    Attributes
+    ----------
+    key : str
+        Sent again with a repetition.
+    body : bytes
+        What was sent, in one spelling, to tell a repetition from another report.
+    """
+
+    category: Category
+    place: BaseGeometry
+    occurred_at: datetime | None
+    severity: Severity | None
+    description: str
+    address: str
+    contact: Contact
+    key: str
+    body: bytes
+
+
+def store(
+    session: Session, sent: Sent, positions: Positions, language: Language, city: str
+) -> Submitted:
+    """Store what was sent, once a key.
+
+    Raises
+    ------
+    Refused
+        Outside the served area. The transaction has failed; roll it back.
+    data.queries.reports.KeyReused
+    """
+    new = NewReport(
+        category=sent.category,
+        exact=sent.place,
+        public=positions.public(session, sent.place, sent.category),
+        occurred_at=sent.occurred_at,
+        severity=sent.severity,
+        description=sent.description,
+        address=sent.address,
+        contact=sent.contact,
+    )
+    try:
+        return reports.submit(session, new, key=sent.key, body_hash=sha256(sent.body).digest())
+    except OutsideServedArea as error:
+        raise Refused(outside_fault(language, city)) from error
