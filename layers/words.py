@@ -15,7 +15,7 @@ _WORDS: Mapping[str, str] = {
     "previous": N_("Previous"),
     "next": N_("Next"),
     "one_of": N_("{index} of {count}"),
-    "load_failed": N_("The map could not load: {layer}. Check your connection and move the map."),
+    "load_failed": N_("The map could not load: {layer}. It will try again in a moment."),
     "base_failed": N_("The streets and names of the map could not load. Check your connection."),
     "live_failed": N_("The map can not check for news. What you see may be out of date."),
     "search": N_("Find an address, corner or place"),

@@ -13,6 +13,8 @@ const KEPT = 200; // tiles a layer remembers
 const CELL = 64; // pixels of a tile within which counts are drawn as one circle
 const FINGER = 14; // CSS pixels around a click within which a mark is meant
 
+const AFTER_FAILURE = 10_000; // milliseconds until a tile that failed is asked for again
+
 const POINT = 1;
 const LINE = 2;
 
@@ -175,7 +177,9 @@ export const Features = L.Renderer.extend({
     Promise.allSettled(entries.map(({ entry }) => entry.promise)).then((results) => {
       if (this.request !== request || !this._map) return;
       show();
-      this.fire("porchlight:loaded", { failed: results.some(({ status }) => status === "rejected") });
+      const failed = results.some(({ status }) => status === "rejected");
+      if (failed) setTimeout(() => this.request === request && this._map && this._update(), AFTER_FAILURE);
+      this.fire("porchlight:loaded", { failed });
     });
   },
 

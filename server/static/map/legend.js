@@ -59,7 +59,7 @@ export function layersPanel(map, layers, words) {
   open(container.clientWidth >= WIDE);
 
   const show = () => {
-    const on = layers.filter((layer) => map.hasLayer(layer) && layer.config.legend.length > 0);
+    const on = layers.filter((layer) => map.hasLayer(layer)).reverse(); // the topmost first
     legend.replaceChildren(
       ...on.map(({ config }) => legendOf(config, map.getZoom() - 1 < config.features_from)),
     );

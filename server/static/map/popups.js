@@ -40,12 +40,23 @@ export class Popups {
     const content = element("div", "popup-body");
     content.setAttribute("role", "group");
     content.setAttribute("aria-live", "polite");
-    const popup = L.popup({ minWidth: 220, maxWidth: 300, autoPanPadding: [24, 24] })
+    const popup = L.popup({ minWidth: 220, maxWidth: 300, ...this.room() })
       .setLatLng(at)
       .setContent(content)
       .openOn(this.map);
     const show = (index) => this.fill(content, popup, layer, features, index, show);
     return show(0);
+  }
+
+  /** Room around a popup, so that it comes to lie beside the panels of the map. */
+  room() {
+    const width = (selector) => this.map.getContainer().querySelector(selector)?.offsetWidth ?? 0;
+    const panel = width(".layers-panel");
+    const wide = this.map.getSize().x - panel > 420;
+    return {
+      autoPanPaddingTopLeft: [64, 72],
+      autoPanPaddingBottomRight: [wide ? panel + 24 : 16, 64],
+    };
   }
 
   async fill(content, popup, layer, features, index, show) {
