@@ -107,7 +107,8 @@ class Entry:
             *_SAFE,
         ]
 
-    def __len__(self) -> int:
+    @property
+    def weight(self) -> int:
         """Bytes in memory, about."""
         return len(self.body) + ENTRY_BYTES
 
@@ -136,12 +137,12 @@ class Kept:
         """Keep the tile in place of an older one."""
         before = self._entries.pop(key, None)
         if before is not None:
-            self.bytes -= len(before)
+            self.bytes -= before.weight
         self._entries[key] = entry
-        self.bytes += len(entry)
+        self.bytes += entry.weight
         while self.bytes > self.most_bytes:
             _, oldest = self._entries.popitem(last=False)
-            self.bytes -= len(oldest)
+            self.bytes -= oldest.weight
 
 
 class Drawing:
@@ -294,6 +295,15 @@ def _question(query: bytes, zone: ZoneInfo, layer: str) -> tuple[int | None, Rep
     return asked.v, asked.chosen(zone) if layer == "reports" else ReportFilter(zone)
 
 
+@lru_cache(maxsize=256)
+def _takes_gzip(accepted: bytes) -> bool:
+    for part in accepted.replace(b" ", b"").split(b","):
+        name, _, quality = part.partition(b";q=")
+        if name == b"gzip":
+            return not quality or bool(quality.strip(b"0."))
+    return False
+
+
 async def _send(
     entry: Entry, versioned: bool, asked: Iterable[tuple[bytes, bytes]], send: Send
 ) -> None:
@@ -302,7 +312,7 @@ async def _send(
     status, body = (200, entry.body) if entry.body else (204, b"")
     for name, value in asked:
         if name == b"accept-encoding":
-            compressible = b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
+            compressible = _takes_gzip(value)
         elif name == b"if-none-match" and (entry.etag in value or value == b"*"):
             status, body = 304, b""
     if status == 200:
