@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import shapely
 from psycopg.types.json import Jsonb
+from shapely.geometry.base import BaseGeometry
 
-from data.load import Loader, Source
+from data.load import Loader, Source, Supplement
 from data.load_reports import ReportLoader
 from data.sources.batch import File
 
@@ -83,6 +85,10 @@ def run(
     data.sources.batch.BrokenFileError
         Where the file can not be read.
     """
+    for name in file.columns:
+        if name not in source.columns:
+            known = ", ".join(source.columns) or "nothing: its columns have fixed names"
+            raise file.broken(f"there is no {name} to map. {source.name} maps {known}.")
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('porchlight import'))")
     digest = _sha256(file)
     options = {"map": file.columns, "crs": file.crs}
@@ -99,11 +105,7 @@ def run(
         [source.name, file.name, digest, Jsonb(options)],
     ).fetchone()
     assert started is not None
-    writer = (
-        ReportLoader(connection, source, started[0], secret)
-        if source.target.table == "report"
-        else Loader(connection, source, started[0])
-    )
+    writer = _writer(connection, source, started[0], secret)
     for batch in source.batches(file):
         writer.add(batch)
         progress(len(batch))
@@ -126,6 +128,60 @@ def run(
         ],
     )
     return summary
+
+
+def rejected_rows(connection: psycopg.Connection[Any], run_id: int, limit: int) -> list[str]:
+    """Say of the first rejected rows of a run where and why.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+    run_id : int
+    limit : int
+        Rows at the most.
+
+    Returns
+    -------
+    list of str
+    """
+    rows = connection.execute(
+        "SELECT row_number, column_name, reason FROM rejected_row WHERE import_run_id = %s "
+        "ORDER BY row_number LIMIT %s",
+        [run_id, limit],
+    ).fetchall()
+    return [
+        f"row {number}{f', {column}' if column else ''}: {reason}"
+        for number, column, reason in rows
+    ]
+
+
+def stored_neighbourhoods(connection: psycopg.Connection[Any]) -> list[BaseGeometry]:
+    """Give the polygons of the neighbourhoods, in the order of their ids.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+
+    Returns
+    -------
+    list of shapely geometry
+        In EPSG:4326.
+    """
+    rows = connection.execute(
+        "SELECT ST_AsBinary(geom) FROM area WHERE layer = 'neighbourhood' ORDER BY id", binary=True
+    ).fetchall()
+    polygons: list[BaseGeometry] = shapely.from_wkb([row[0] for row in rows]).tolist()
+    return polygons
+
+
+def _writer(
+    connection: psycopg.Connection[Any], source: Source, run_id: int, secret: bytes
+) -> Loader:
+    if source.target.table == "report":
+        return ReportLoader(connection, source, run_id, secret)
+    if source.target.supplements:
+        return Supplement(connection, source, run_id)
+    return Loader(connection, source, run_id)
 
 
 def _sha256(file: File) -> bytes:

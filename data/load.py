@@ -6,7 +6,7 @@ caller's transaction: a file that breaks half-way leaves nothing behind.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import pandas as pd
 import pgpq
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pgpq import schema as pgpq_schema
 from pgpq.encoders import StringEncoderBuilder
@@ -23,6 +24,10 @@ from psycopg import sql
 from data.sources.batch import Batch, File, Mask
 
 JSONB_COLUMNS = frozenset({"row"})
+
+
+class MissingError(ValueError):
+    """What the import needs is not stored yet; the message says what to import first."""
 
 
 # Those that keep a constraint stay: by them a record is found again.
@@ -44,12 +49,24 @@ class Target:
         Column whose value names a record.
     within : mapping of str to str
         Columns with one value for the whole source, within which the key is unique. `source` is
-        always written; it belongs here where two sources may use the same key.
+        always written; where this is empty and the key is `external_id`, it is the scope.
+    supplements : bool
+        Whether the source only adds to records of others: see `Supplement`.
+    unique : tuple of str
+        Other columns of which no two records of the table may share a value.
     """
 
     table: str
     key: str = "external_id"
     within: Mapping[str, str] = field(default_factory=dict)
+    supplements: bool = False
+    unique: tuple[str, ...] = ()
+
+    def scope(self, source: str) -> Mapping[str, str]:
+        """Give the columns, with their values, within which a source's keys are unique."""
+        if self.within or self.key != "external_id":
+            return self.within
+        return {"source": source}
 
 
 class Source(Protocol):
@@ -66,6 +83,10 @@ class Source(Protocol):
     @property
     def target(self) -> Target:
         """Where its records go."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of columns that an operator may map to those of a file."""
 
     def batches(self, file: File) -> Iterator[Batch]:
         """Read the file, a part at a time."""
@@ -86,7 +107,7 @@ class Loader:
         self.target = source.target
         self.run_id = run_id
         self._constants = {"source": source.name, **self.target.within}
-        self._scope = self.target.within
+        self._scope = self.target.scope(source.name)
         self._staged: set[str] = set()
         self._indexes: list[sql.SQL] = []
         self.counts: Counter[str] = Counter()
@@ -104,6 +125,9 @@ class Loader:
         same = np.where(first, first_print.to_numpy() == prints, known.prints == prints)
         settled = self._settle_repeats(batch, again, same)
         known, prints = known.where(settled), prints[settled]
+        for column in self.target.unique:
+            free = self._settle_taken(batch, column, known.ids)
+            known, prints = known.where(free), prints[free]
 
         new = known.ids < 0
         changed = ~new & (known.prints != prints)
@@ -118,10 +142,7 @@ class Loader:
         self.counts["inserted"] += int(np.count_nonzero(new))
         self.counts["updated"] += int(np.count_nonzero(changed))
         self.counts["unchanged"] += int(np.count_nonzero(~new & ~changed))
-        self._keep_rejected(batch)
-        self.counts["rows_read"] += len(batch)
-        self.counts["mended"] += batch.mended
-        self.left_out += batch.left_out
+        self._count(batch)
 
     def complete(self, batch: Batch) -> None:
         """Add to the records what the fingerprint should cover and the source can not know."""
@@ -207,10 +228,6 @@ class Loader:
         return table.append_column("import_run_id", pa.array(np.full(n, self.run_id), pa.int64()))
 
     def _known(self, keys: pa.ChunkedArray) -> "_Known":
-        scope = sql.SQL("").join(
-            sql.SQL("{} = {} AND ").format(sql.Identifier(name), sql.Literal(value))
-            for name, value in (self._scope or {"source": self._constants["source"]}).items()
-        )
         values = keys.to_pylist()
         stored = {
             key: rest
@@ -221,7 +238,7 @@ class Loader:
                 ).format(
                     key=sql.Identifier(self.target.key),
                     table=sql.Identifier(self.target.table),
-                    scope=scope,
+                    scope=self._within_scope(),
                 ),
                 [values],
                 binary=True,
@@ -243,6 +260,12 @@ class Loader:
                     known.run_ids[index] = -1 if run_id is None else run_id
         return known
 
+    def _within_scope(self) -> sql.Composable:
+        return sql.SQL("").join(
+            sql.SQL("{} = {} AND ").format(sql.Identifier(name), sql.Literal(value))
+            for name, value in self._scope.items()
+        )
+
     def _settle_repeats(self, batch: Batch, again: Mask, same: Mask) -> Mask:
         """Settle rows whose key an earlier row of the file had; say which records remain."""
         if again.any():
@@ -253,6 +276,23 @@ class Loader:
                 "an earlier row of the file has the same id",
             )
         return ~again
+
+    def _settle_taken(self, batch: Batch, column: str, ids: NDArray[np.int64]) -> Mask:
+        """Reject records whose value of a unique column another has; say which remain."""
+        values = pd.Series(batch.records.column(column).to_pylist(), dtype=object)
+        holders = dict(
+            self.connection.execute(
+                sql.SQL("SELECT {column}, id FROM {table} WHERE {column} = ANY(%s)").format(
+                    column=sql.Identifier(column), table=sql.Identifier(self.target.table)
+                ),
+                [values.tolist()],
+            ).fetchall()
+        )
+        holder = values.map(holders).fillna(-1).astype(np.int64).to_numpy()
+        taken = ((holder >= 0) & (holder != ids)) | values.duplicated().to_numpy()
+        batch.discard(taken, column, f"another record has this {column}")
+        free: Mask = ~taken
+        return free
 
     def _allocate(self, count: int) -> list[int]:
         row = self.connection.execute(
@@ -265,7 +305,11 @@ class Loader:
         ids: list[int] = row[0]
         return ids
 
-    def _keep_rejected(self, batch: Batch) -> None:
+    def _count(self, batch: Batch) -> None:
+        """Count what became of the rows, and keep those rejected."""
+        self.counts["rows_read"] += len(batch)
+        self.counts["mended"] += batch.mended
+        self.left_out += batch.left_out
         self.counts["rejected"] += len(batch.rejections)
         if batch.rejections:
             rows = pa.Table.from_pylist(list(batch.rejected_rows()))
@@ -274,6 +318,41 @@ class Loader:
             index = rows.schema.get_field_index("row_number")
             rows = rows.set_column(index, "row_number", rows.column(index).cast(pa.int32()))
             copy(self.connection, "rejected_row", rows)
+
+
+class Supplement(Loader):
+    """Sets single values of records that another source brought in.
+
+    The records of its batches have the key, the name of a `column`, and its whole-number `value`.
+    """
+
+    def add(self, batch: Batch) -> None:
+        """Write one batch."""
+        records = batch.records
+        values = records.column("value").cast(pa.int64())
+        stored = self._known(records.column(self.target.key)).ids >= 0
+        batch.pass_over(~stored, f"no such {' '.join(self.target.within.values())} is stored")
+        for column in pc.unique(records.column("column")).to_pylist():
+            chosen = pc.and_(pc.equal(records.column("column"), column), pa.array(stored))
+            changed = self.connection.execute(
+                sql.SQL(
+                    "UPDATE {table} SET {column} = given.value "
+                    "FROM unnest(%s::text[], %s::int[]) AS given (key, value) "
+                    "WHERE {scope} {key} = given.key AND {column} IS DISTINCT FROM given.value"
+                ).format(
+                    table=sql.Identifier(self.target.table),
+                    column=sql.Identifier(column),
+                    key=sql.Identifier(self.target.key),
+                    scope=self._within_scope(),
+                ),
+                [
+                    records.column(self.target.key).filter(chosen).to_pylist(),
+                    values.filter(chosen).to_pylist(),
+                ],
+            ).rowcount
+            self.counts["updated"] += changed
+            self.counts["unchanged"] += pc.sum(chosen).as_py() - changed
+        self._count(batch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
 from data import wkb
-from data.load import Loader, Source, copy
+from data.load import Loader, MissingError, Source, copy
 from data.sources.batch import Batch
 from geo.areas import NOWHERE, area_ids
 from geo.categories import BY_CODE, Setting
@@ -53,7 +53,7 @@ class ReportLoader(Loader):
 
     Raises
     ------
-    ValueError
+    data.load.MissingError
         Where no served area is stored yet.
     """
 
@@ -68,7 +68,7 @@ class ReportLoader(Loader):
         )
         city = self._layer("city")
         if not city[0]:
-            raise ValueError(
+            raise MissingError(
                 "Reports need the served area first. Import it: porchlight import city FILE."
             )
         self._served_area = shapely.union_all(np.asarray(city[1], dtype=object))
@@ -151,6 +151,8 @@ class ReportLoader(Loader):
     def finish(self) -> None:
         """Count the tallies anew, which also tells the open maps."""
         super().finish()
+        if not self.counts["inserted"] + self.counts["updated"]:
+            return
         # Writers wait here for a moment, so that no report is counted twice or not at all.
         self.connection.execute("LOCK TABLE report_tally IN SHARE ROW EXCLUSIVE MODE")
         self.connection.execute("SELECT report_tally_recount()")

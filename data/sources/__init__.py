@@ -1,1 +1,1 @@
-"""What can be imported: one publisher or source a file."""
+"""What can be imported: one publisher or source a file, and all of them in `data.sources.registry`."""

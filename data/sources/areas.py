@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 import shapely
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from data import wkb
 from data.load import Target
 from data.models.area import AreaLayer
-from data.sources import features
+from data.sources import features, mapped
 from data.sources.batch import Batch, File
 
 
@@ -48,6 +47,11 @@ class AreaSource:
     record: type[BaseModel]
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """None: publishers of areas are known."""
+        return ()
+
+    @property
     def target(self) -> Target:
         """The areas of the layer, whoever brought them in before."""
         return Target("area", key="code", within={"layer": self.layer.value})
@@ -56,34 +60,7 @@ class AreaSource:
         """Read the areas."""
         for batch, shapes in features.read(file):
             whole = features.polygons(batch, shapes)
-            yield batch.hold(area_records(records(self.record, batch), whole[batch.kept]))
-
-
-def records(model: type[BaseModel], batch: Batch) -> list[Any]:
-    """Check the kept rows of a batch against a border record, rejecting those that fail.
-
-    Parameters
-    ----------
-    model : type of BaseModel
-    batch : Batch
-
-    Returns
-    -------
-    list of BaseModel
-        One for each row still kept.
-    """
-    read = []
-    rows = batch.raw.to_pylist()
-    for index in np.flatnonzero(batch.kept):
-        try:
-            read.append(model.model_validate(rows[index]))
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            this = np.zeros(len(batch), dtype=bool)
-            this[index] = True
-            column = str(problem["loc"][0]) if problem["loc"] else ""
-            batch.reject(this, column, problem["msg"].removeprefix("Value error, "))
-    return read
+            yield batch.hold(area_records(mapped.checked(self.record, batch), whole[batch.kept]))
 
 
 def area_records(read: list[Any], shapes: Any) -> pa.Table:

@@ -61,19 +61,34 @@ def read(file: File) -> Iterator[tuple[Batch, NDArray[np.object_]]]:
             about,
             reader,
         ):
-            to_stored = _to_stored(file, about["crs"])
+            way = to_stored(file, about["crs"])
             held = about["geometry_name"] or "wkb_geometry"
             for raw in reader:
                 names = [GEOMETRY if name == held else name for name in raw.schema.names]
                 batch = Batch(raw.rename_columns(names), row)
-                yield batch, _geometries(batch, to_stored)
+                held_shapes = batch.raw.column(GEOMETRY).to_numpy(zero_copy_only=False)
+                shapes = shapely.from_wkb(held_shapes, on_invalid="ignore")
+                yield batch, in_degrees(batch, shapes, way, GEOMETRY)
                 row += raw.num_rows
     except (DataSourceError, DataLayerError, pa.ArrowInvalid, OSError, RuntimeError) as error:
         raise file.broken(f"it can not be read: {error}", row=row) from error
 
 
-def _to_stored(file: File, found: str | None) -> Transformer | None:
-    """Give the way from the CRS of the file to the stored one; None where they are the same."""
+def to_stored(file: File, found: str | None) -> Transformer | None:
+    """Give the way from the CRS of the file to the stored one; None where they are the same.
+
+    Parameters
+    ----------
+    file : File
+        Whose declared CRS comes before the one found.
+    found : str or None
+        What the file itself says.
+
+    Raises
+    ------
+    BrokenFileError
+        Where neither is known, or there is no such CRS.
+    """
     declared = file.crs or found
     if declared is None:
         raise file.broken(
@@ -91,31 +106,68 @@ def _to_stored(file: File, found: str | None) -> Transformer | None:
     return Transformer.from_crs(crs, STORED, always_xy=True)
 
 
-def _geometries(batch: Batch, to_stored: Transformer | None) -> NDArray[np.object_]:
-    shapes: NDArray[np.object_] = shapely.force_2d(
-        shapely.from_wkb(
-            batch.raw.column(GEOMETRY).to_numpy(zero_copy_only=False), on_invalid="ignore"
-        )
-    )
-    if to_stored is not None:
+def in_degrees(
+    batch: Batch, shapes: NDArray[np.object_], way: Transformer | None, column: str
+) -> NDArray[np.object_]:
+    """Bring shapes to EPSG:4326 and two dimensions, rejecting those that are not on Earth.
+
+    Parameters
+    ----------
+    batch : Batch
+    shapes : ndarray of shapely geometry
+        One for each row.
+    way : pyproj.Transformer or None
+        As `to_stored` gives it.
+    column : str
+        Of the file, that held them.
+
+    Returns
+    -------
+    ndarray of shapely geometry
+        None for rows not kept.
+    """
+    shapes = shapely.force_2d(shapes)
+    if way is not None:
 
         def transformed(places: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.column_stack(to_stored.transform(places[:, 0], places[:, 1]))
+            return np.column_stack(way.transform(places[:, 0], places[:, 1]))
 
         shapes = shapely.transform(shapes, transformed)
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    batch.reject(missing, GEOMETRY, "no geometry")
+    batch.reject(missing, column, "no geometry")
     west, south, east, north = shapely.bounds(shapes).T
     # NaN and infinity, which a failed transformation gives, compare as outside.
     on_earth = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
     batch.reject(
         ~on_earth,
-        GEOMETRY,
+        column,
         "not in degrees: the file is in another coordinate system than it says; declare the right "
         "one with --crs",
     )
     shapes[~batch.kept] = None
     return shapes
+
+
+def column(file: File, batch: Batch, *names: str) -> pa.Array:
+    """Give the first of some columns that the file has.
+
+    Raises
+    ------
+    BrokenFileError
+        Where it has none of them.
+    """
+    held = batch.raw.schema.names
+    found = next((name for name in names if name in held), None)
+    if found is None:
+        raise file.broken(
+            f"there is no such column; the file has {', '.join(held)}.", column=names[0]
+        )
+    return batch.raw.column(found)
+
+
+def require_points(batch: Batch, shapes: NDArray[np.object_]) -> None:
+    """Reject what is no point."""
+    batch.reject(shapely.get_type_id(shapes) != shapely.GeometryType.POINT, GEOMETRY, "not a point")
 
 
 def polygons(batch: Batch, shapes: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -8,7 +8,7 @@ about persons (camps, police calls) above all, and what another department's own
 
 import fnmatch
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, time
 from functools import cache
 
@@ -192,7 +192,7 @@ STATUSES = {
 }
 """The city's word -> ours."""
 
-_COLUMNS = {
+_COLUMNS: dict[str, tuple[str, ...]] = {
     "CASE ID": ("case_id",),
     "CATEGORY": (),
     "TYPE": (),
@@ -248,6 +248,7 @@ class Requests311:
 
     name = "kcmo_311"
     about = "311 requests of Kansas City, Missouri (CSV or the portal's JSON)"
+    columns = tuple(_COLUMNS)
     target = Target("report")
 
     def batches(self, file: File) -> Iterator[Batch]:
@@ -321,12 +322,14 @@ class Requests311:
 KCMO_311 = Requests311()
 
 
-def read(file: File) -> Iterator[Batch]:
+def read(file: File, also: Sequence[str] = ()) -> Iterator[Batch]:
     """Read the rows of either form, with the names of the CSV's columns.
 
     Parameters
     ----------
     file : File
+    also : sequence of str
+        Columns that must be there besides those of a report.
 
     Yields
     ------
@@ -334,7 +337,8 @@ def read(file: File) -> Iterator[Batch]:
     """
     with file.path.open("rb") as stream:
         is_json = stream.read(64).lstrip().startswith((b"[", b"{"))
-    yield from _payload(file) if is_json else tables.read(file, _COLUMNS)
+    required = _COLUMNS | dict.fromkeys(also, ())
+    yield from _payload(file) if is_json else tables.read(file, required)
 
 
 def _payload(file: File) -> Iterator[Batch]:

@@ -44,8 +44,8 @@ def read(file: File, required: Mapping[str, Sequence[str]]) -> Iterator[Batch]:
     BrokenFileError
         Where the file is not UTF-8, lacks a column, or a row does not fit the header.
     """
-    header = _header(file)
-    names = _renamed(file, header, required)
+    columns = header(file)
+    names = _renamed(file, columns, required)
     row = HEADER_ROWS + 1
     try:
         with _opened(file.path) as stream:
@@ -54,14 +54,14 @@ def read(file: File, required: Mapping[str, Sequence[str]]) -> Iterator[Batch]:
                 read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
                 parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
                 convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(header, pa.string())
+                    column_types=dict.fromkeys(columns, pa.string())
                 ),
             )
             for raw in reader:
                 yield Batch(raw.rename_columns(names), row)
                 row += raw.num_rows
     except pa.ArrowInvalid as error:
-        raise _fault(file, header, str(error)) from error
+        raise _fault(file, columns, str(error)) from error
     except (OSError, EOFError) as error:
         raise file.broken(
             f"the file ends too early or is damaged ({error}). Get it again.", row=row
@@ -129,21 +129,28 @@ def _gzipped(path: Path) -> bool:
         return start.read(2) == b"\x1f\x8b"
 
 
-def _header(file: File) -> list[str]:
+def header(file: File) -> list[str]:
+    """Give the names of the columns, as they stand in the file.
+
+    Raises
+    ------
+    BrokenFileError
+        Where there are none.
+    """
     try:
         with _text(file.path) as text:
-            header = next(csv.reader(text), [])
+            names = next(csv.reader(text), [])
     except (OSError, EOFError, csv.Error) as error:
         raise file.broken(f"the header can not be read: {error}", row=1) from error
-    if not any(header):
+    if not any(names):
         raise file.broken("the file is empty; the first row should name the columns", row=1)
-    if bad := next((name for name in header if _UNDECODABLE.search(name) or "\0" in name), None):
+    if bad := next((name for name in names if _UNDECODABLE.search(name) or "\0" in name), None):
         raise file.broken("not text in UTF-8. Save it as CSV in UTF-8.", row=1, column=repr(bad))
-    return header
+    return names
 
 
-def _renamed(file: File, header: list[str], required: Mapping[str, Sequence[str]]) -> list[str]:
-    names = [_BYTE_ORDER_MARKS.sub("", name).strip() for name in header]
+def _renamed(file: File, columns: list[str], required: Mapping[str, Sequence[str]]) -> list[str]:
+    names = [_BYTE_ORDER_MARKS.sub("", name).strip() for name in columns]
     folded = [name.casefold() for name in names]
     for wanted, known in required.items():
         mapped = file.columns.get(wanted)
@@ -164,7 +171,7 @@ def _renamed(file: File, header: list[str], required: Mapping[str, Sequence[str]
     return names
 
 
-def _fault(file: File, header: list[str], said: str) -> BrokenFileError:
+def _fault(file: File, columns: list[str], said: str) -> BrokenFileError:
     """Find where a table breaks, reading it again slowly."""
     row, column = HEADER_ROWS, None
     before = csv.field_size_limit(_FIELD_LIMIT)
@@ -172,30 +179,30 @@ def _fault(file: File, header: list[str], said: str) -> BrokenFileError:
         with _text(file.path) as text:
             rows = csv.reader(text, strict=True)
             for row, fields in enumerate(rows, HEADER_ROWS):
-                for name, value in zip(header, fields, strict=False):
+                for name, value in zip(columns, fields, strict=False):
                     if _UNDECODABLE.search(value):
                         return file.broken(
                             "not text in UTF-8. Save the file as CSV in UTF-8.",
                             row=row,
                             column=name,
                         )
-                if fields and len(fields) != len(header):
-                    column = header[len(fields)] if len(fields) < len(header) else header[-1]
+                if fields and len(fields) != len(columns):
+                    column = columns[len(fields)] if len(fields) < len(columns) else columns[-1]
                     return file.broken(
-                        f"{len(fields)} values where the header names {len(header)} columns. "
+                        f"{len(fields)} values where the header names {len(columns)} columns. "
                         "Look for a comma or a quotation mark too many.",
                         row=row,
                         column=column,
                     )
     except csv.Error:
-        column = _column_of_open_quote(file, header, row)
+        column = _column_of_open_quote(file, columns, row)
         return file.broken("a quotation mark is opened and not closed.", row=row + 1, column=column)
     finally:
         csv.field_size_limit(before)
     return file.broken(said)
 
 
-def _column_of_open_quote(file: File, header: list[str], whole_rows: int) -> str | None:
+def _column_of_open_quote(file: File, columns: list[str], whole_rows: int) -> str | None:
     """Name the column in which the row after the whole ones breaks off."""
     with _text(file.path) as text:
         rows = csv.reader(text, strict=True)
@@ -203,4 +210,4 @@ def _column_of_open_quote(file: File, header: list[str], whole_rows: int) -> str
             next(rows)
         line = text.readline()
     reached = next(csv.reader([line]), [])
-    return header[len(reached) - 1] if 0 < len(reached) <= len(header) else None
+    return columns[len(reached) - 1] if 0 < len(reached) <= len(columns) else None
