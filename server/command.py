@@ -11,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from data.cluster import ClusterError
 from server.commands import db
 from server.commands.doctor import doctor
+from server.commands.import_ import import_
+from server.commands.sample import sample
 from server.commands.serve import serve
 from server.settings import SettingsError
 
@@ -23,6 +25,8 @@ app = typer.Typer(
 app.command()(serve)
 app.add_typer(db.app, name="db")
 app.command()(doctor)
+app.command("import")(import_)
+app.command()(sample)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

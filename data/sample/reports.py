@@ -23,7 +23,7 @@ from data.sample.tables import rows
 from data.sample.truth import HotSpot, hot_spots
 from geo.categories import BY_CODE, Setting
 from geo.kinds import Kind, Severity
-from geo.statuses import Status
+from geo.statuses import OPEN, Status
 
 REPORTS = 3_000
 DAYS = 730
@@ -71,6 +71,8 @@ _WAYS = (
 _WAY_SHARES = (0.7, 0.18, 0.12)
 """Ways from confirmed to done, each step with its part of the time."""
 _REOPENED, _VERIFIED = 0.08, 0.55
+_SUPPORTS = {Severity.MINOR: 0.8, Severity.SERIOUS: 2.0, Severity.DANGEROUS: 3.5}
+"""Neighbours who would join in, on average, if a report stayed open for long."""
 _DAY = 24 * 60
 """Minutes."""
 _BEDTIME, _RISING = 23, 6
@@ -103,7 +105,8 @@ class Support:
 class Report:
     """A report with all that became of it.
 
-    `address` names a corner or, for a home, only the hundred-block. `hot_spot` is the code of the
+    `address` is a corner or the nearest house, as a reporter gives it: what is public of it is for
+    `geo.places` to say. `hot_spot` is the code of the
     hot spot it was planted for. `duplicate_of` is the number of the report it repeats, whether or
     not anybody has noticed.
     """
@@ -244,6 +247,7 @@ class _Writer:
         category = BY_CODE[manner.category]
         language, description = self._words(category.code, site)
         severity = tuple(Severity)[int(self.rng.choice(3, p=manner.severity))]
+        events = self._events(manner, site, reported)
         self.written.append(
             (
                 Report(
@@ -257,8 +261,8 @@ class _Writer:
                     description=description,
                     occurred_at=occurred,
                     reported_at=reported,
-                    events=self._events(manner, site, reported),
-                    supports=self._supports(reported, severity),
+                    events=events,
+                    supports=self._supports(severity, events),
                     hot_spot=spot.code if spot else None,
                 ),
                 site,
@@ -370,14 +374,18 @@ class _Writer:
             seen = float(rng.gamma(2.0, 4.0))
             yield step(Status.VERIFIED, seen, "People on the block say that it is fixed.")
 
-    def _supports(self, reported: datetime, severity: Severity) -> tuple[Support, ...]:
-        mean = {Severity.MINOR: 0.5, Severity.SERIOUS: 1.4, Severity.DANGEROUS: 2.6}[severity]
+    def _supports(self, severity: Severity, events: Sequence[Event]) -> tuple[Support, ...]:
+        """Let neighbours join in for as long as the report is open."""
+        reported = events[0].at
+        settled = [event.at for event in events if event.after not in OPEN | {Status.HELD}]
+        mean = _SUPPORTS[severity]
         waits = self.rng.exponential(9.0, size=int(self.rng.poisson(mean))).tolist()
         times = [reported + timedelta(minutes=round(wait * _DAY)) for wait in sorted(waits)]
+        supporters = [hashlib.sha256(self.rng.bytes(16)).digest() for _ in times]
         return tuple(
-            Support(hashlib.sha256(self.rng.bytes(16)).digest(), at)
-            for at in times
-            if at <= self.until
+            Support(supporter, at)
+            for supporter, at in zip(supporters, times, strict=True)
+            if at < min([*settled, self.until])
         )
 
     def _repeated(self) -> list[tuple[Report, Site]]:

@@ -31,7 +31,7 @@ class Site:
     geom : shapely.Point, LineString or Polygon
         In metres.
     address : str
-        A corner, an empty lot, or a hundred-block.
+        A corner, or the nearest house.
     street, cross : str
         What descriptions call it.
     habits : Habits
@@ -125,7 +125,7 @@ class Sites:
         _, first, second = self._made.grid.corners[self._corners.nearest(draft.middle)]
         return Site(
             draft.geom,
-            draft.address or home.block,
+            draft.address or home.label,
             home.street,
             f"{first} and {second}",
             self._habits[place][index],

@@ -23,6 +23,9 @@ from geo.crs import CITY, STORED
 _CROSSED = (27, 39, 55, 63)
 """The streets at which avenues.csv gives a longitude."""
 
+_NORTH_SOUTH, _EAST_WEST = (6.0, 58.0), (2.0, 24.0)
+"""How numbers run within a block: those that would come before the first, and all of them."""
+
 _WEST, _EAST = -94.59, -94.54
 """The meridians at which cross_streets.csv gives a latitude."""
 
@@ -200,7 +203,7 @@ class Grid:
     def _stretches(self, whole: _Whole) -> Iterable[Street]:
         """Cut a street where it does not run, and a cross street in east and west at Main."""
         for line in self._running(whole):
-            if whole.north_south or whole.hundred is None:
+            if whole.north_south or not whole.line.intersects(self._whole("Main").line):
                 yield Street(whole.name, whole.rank, whole.north_south, line)
                 continue
             main = whole.line.project(self.corner(f"{_short(whole.name)} & Main"))
@@ -270,6 +273,10 @@ class Grid:
     def numbers(self, street: Street, places: Numbers) -> Numbers:
         """Give house numbers on a street at positions along it, not yet made odd or even.
 
+        Of the hundred numbers of a block only the first are used: some fifty where it is long,
+        from north to south, and some twenty where it is short. The first come a little after the
+        corner, whose house has its number on the other street.
+
         Parameters
         ----------
         street : Street
@@ -279,10 +286,13 @@ class Grid:
         Returns
         -------
         array of float, shape (n,)
-            Such as 3940.0, four tenths of the way from 39th to 40th Street.
+            Such as 3923.0, half way from 39th to 40th Street.
         """
         along, marks, hundreds = self._southward if street.north_south else self._eastward
-        return np.abs(np.interp(places @ along, marks, hundreds))
+        exact = np.abs(np.interp(places @ along, marks, hundreds))
+        block, part = np.floor(exact / 100) * 100, exact % 100 / 100
+        first, used = _NORTH_SOUTH if street.north_south else _EAST_WEST
+        return block + np.maximum(part * used - first, 0.0)
 
     @cached_property
     def _southward(self) -> tuple[Numbers, Numbers, Numbers]:
