@@ -11,7 +11,7 @@ from folium.map import Layer
 
 from layers.base import Base, RasterBase
 from layers.controls import Fullscreen, LayerControl, Locate, Map, Start, Zoom
-from layers.features import Features
+from layers.features import FEATURES_FROM_ZOOM, Features
 from layers.registry import DRAWN
 from layers.words import words
 
@@ -182,7 +182,10 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     shown = {layer.name for layer in layers_ if layer.shown}
     if options.shown is not None:
         shown = set(options.shown)
-    map_ = Map((view.lat, view.lon), view.zoom, MIN_ZOOM, MAX_ZOOM)
+    picks = options.mode == "pick"
+    map_ = Map(
+        (view.lat, view.lon), view.zoom, min_zoom=MIN_ZOOM, max_zoom=MAX_ZOOM, scale=not picks
+    )
     base = _base(options)
     base.add_to(map_)
     placed = [
@@ -190,6 +193,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
             options.tiles.replace("{layer}", layer.name),
             FIRST_PANE + DRAWN.index(layer),
             show=layer.name in shown,
+            min_zoom=max(layer.min_zoom, FEATURES_FROM_ZOOM + 1) if picks else layer.min_zoom,
             translate=options.translate,
             asset=options.asset,
         )
@@ -201,12 +205,12 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     Zoom(options.translate).add_to(map_)
     if options.mode != "snapshot":
         Locate(options.translate).add_to(map_)
-    if options.mode != "pick":
+    if not picks:
         Fullscreen(options.translate).add_to(map_)
         LayerControl(placed, options.translate).add_to(map_)
     config = {
         "mode": options.mode,
-        "layers_panel": options.mode != "pick",
+        "layers_panel": not picks,
         "facts": options.facts,
         "places": options.places if options.mode != "snapshot" else "",
         "versions": options.versions,

@@ -19,13 +19,19 @@ class Map(folium.Map):
     """Folium's map without jQuery, icon fonts and marker images, none of which ours uses."""
 
     def __init__(
-        self, location: tuple[float, float], zoom: int, min_zoom: int, max_zoom: int
+        self,
+        location: tuple[float, float],
+        zoom: int,
+        *,
+        min_zoom: int,
+        max_zoom: int,
+        scale: bool,
     ) -> None:
         super().__init__(
             location=location,
             zoom_start=zoom,
             tiles=None,
-            control_scale=True,
+            control_scale=scale,
             zoom_control=False,
         )
         self._id = "porchlight"

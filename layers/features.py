@@ -27,6 +27,8 @@ class Features(Layer):
         Where it stands among the layers: a higher one is drawn above.
     show : bool
         Whether it is on at first.
+    min_zoom : int
+        Below this zoom of the map nothing is fetched or drawn.
     translate : callable
         Gives a message in the language of the page.
     asset : callable
@@ -43,7 +45,7 @@ class Features(Layer):
     shown : bool
         Whether it is on where nobody chose.
     min_zoom : int
-        Below this zoom of the map nothing is fetched or drawn.
+        As above, where the map does not ask for more.
     counted : bool
         Whether its tiles carry counts for cells below `FEATURES_FROM_ZOOM`.
     filtered : bool
@@ -76,6 +78,7 @@ class Features(Layer):
         order: int,
         *,
         show: bool,
+        min_zoom: int,
         translate: Callable[[str], str],
         asset: Callable[[str], str],
     ) -> None:
@@ -88,7 +91,7 @@ class Features(Layer):
             "title": translate(self.title),
             "tiles": tiles,
             "order": order,
-            "min_zoom": self.min_zoom,
+            "min_zoom": min_zoom,
             "features_from": FEATURES_FROM_ZOOM if self.counted else 0,
             "filtered": self.filtered,
             "empty": translate(self.empty) if self.empty else "",

@@ -1,6 +1,8 @@
 // Choosing a place: tap the map, drag the pin, use the phone's position, or move the map under the
 // crosshair by keyboard and press Enter. The place goes into the form's fields.
 
+const CLOSE = 17; // the zoom at which a house can be told from the next
+
 /** `config.pick` names the form's fields: {lat, lon} as selectors. */
 export function pick(map, { pick: fields, words }) {
   const container = map.getContainer();
@@ -31,13 +33,19 @@ export function pick(map, { pick: fields, words }) {
     );
   }
 
-  map.on("click", ({ latlng }) => choose(latlng));
+  map.on("click", ({ latlng }) => {
+    choose(latlng);
+    // A tap from far away is only about right: come nearer, so that it can be mended.
+    if (map.getZoom() < CLOSE) map.setView(latlng, CLOSE);
+  });
   pin.on("dragend", () => choose(pin.getLatLng()));
   map.on("locationfound", ({ latlng, accuracy }) => choose(latlng, { accuracy }));
   map.on("locationerror", () => {
     said.textContent = words.no_position;
   });
+  container.addEventListener("pointerdown", () => container.classList.remove("by-keyboard"));
   container.addEventListener("keydown", (event) => {
+    if (event.target === container) container.classList.add("by-keyboard");
     if (event.target !== container || (event.key !== "Enter" && event.key !== " ")) return;
     event.preventDefault();
     choose(map.getCenter());
@@ -48,7 +56,7 @@ export function pick(map, { pick: fields, words }) {
   if (typed.every(Number.isFinite)) {
     const latlng = L.latLng(typed[0], typed[1]);
     pin.setLatLng(latlng).addTo(map);
-    map.setView(latlng, Math.max(map.getZoom(), 17), { animate: false });
+    map.setView(latlng, Math.max(map.getZoom(), CLOSE), { animate: false });
     said.textContent = words.place_chosen;
   } else {
     said.textContent = words.pick_help;
