@@ -15,7 +15,7 @@ from starlette.types import Scope
 from data import database
 from data.queries import imports
 from server import problems, tiles
-from server.api import places, reports, versions
+from server.api import features, places, reports, versions
 from server.front import Front
 from server.pages.page import STATIC
 from server.positions import Positions
@@ -96,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
     app.add_middleware(tiles.Tiles, drawing=drawing)
     problems.install(app)
-    for routed in (tiles, versions, reports, places):
+    for routed in (tiles, versions, features, reports, places):
         app.include_router(routed.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     return app
