@@ -1,5 +1,8 @@
 from layers.features import N_, PROBLEMS, Features
-from layers.symbols import Rule
+from layers.symbols import Rule, Symbol
+
+_OVER: Symbol = {"width": 2, "dash": (4, 4), "opacity": 0.06}
+"""Lines and areas whose report is no longer open step back."""
 
 
 class Reports(Features):
@@ -37,17 +40,17 @@ class Reports(Features):
             N_("Filled: still open"),
         ),
         Rule(
-            {"filled": False, "inside": ""},
+            {"filled": False, "inside": "", **_OVER},
             {"status": ("done",)},
             N_("Hollow: done, says the city"),
         ),
         Rule(
-            {"filled": False, "inside": "tick"},
+            {"filled": False, "inside": "tick", **_OVER},
             {"status": ("verified",)},
             N_("Check mark: verified by neighbours"),
         ),
         Rule(
-            {"filled": False, "inside": "slash"},
+            {"filled": False, "inside": "slash", **_OVER},
             {"status": ("duplicate", "declined", "not_ours")},
             N_("Crossed: duplicate, declined or not the city's"),
         ),

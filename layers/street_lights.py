@@ -11,7 +11,7 @@ class StreetLights(Features):
     counted = True
     rules = (
         Rule({"shape": "circle", "colour": "street_light", "size": 5, "filled": False}),
-        Rule({"filled": True, "size": 3.5}, {"status": ("working",)}, N_("Working")),
+        Rule({"filled": True, "size": 3}, {"status": ("working",)}, N_("Working")),
         Rule({"size": 6, "inside": "dot"}, {"status": ("reported",)}, N_("Reported")),
         Rule(
             {"size": 6, "inside": "cross", "colour": "street_light_out"},

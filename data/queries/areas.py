@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from data.models import Area, AreaLayer, BlockWatch
@@ -59,11 +59,7 @@ def extent(session: Session) -> Bounds | None:
     ----------
     session : Session
     """
-    box = select(func.ST_Extent(Area.geom).label("box")).where(Area.layer == AreaLayer.CITY)
-    around = box.subquery()
-    edges = [
-        getattr(func, edge)(literal_column(f"{around.name}.box"))
-        for edge in ("ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax")
-    ]
-    west, south, east, north = session.execute(select(*edges).select_from(around)).one()
-    return None if west is None else Bounds(west, south, east, north)
+    box = func.ST_Extent(Area.geom, type_=None)
+    edges = (func.ST_XMin(box), func.ST_YMin(box), func.ST_XMax(box), func.ST_YMax(box))
+    row = session.execute(select(*edges).where(Area.layer == AreaLayer.CITY)).one()
+    return None if row[0] is None else Bounds(*row)

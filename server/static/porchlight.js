@@ -1,4 +1,15 @@
-// What every page may use: a button that shares or copies its address.
+// What every page may use: words for a part of it that could not be loaded, and a button that shares
+// or copies its address.
+
+for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(event, ({ detail: { target } }) => {
+    if (!target?.dataset.failed) return;
+    const words = document.createElement("p");
+    words.setAttribute("role", "alert");
+    words.textContent = target.dataset.failed;
+    target.replaceChildren(words);
+  });
+}
 
 for (const button of document.querySelectorAll("button[data-share]")) {
   button.hidden = false;

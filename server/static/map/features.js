@@ -275,7 +275,7 @@ export const Features = L.Renderer.extend({
     for (const mark of this.marks) {
       context.setTransform(scale, 0, 0, scale, mark.x * scale, mark.y * scale);
       if (mark.cell) {
-        mark.radius = Math.max(10, 28 * Math.sqrt(mark.feature.props.n / largest));
+        mark.radius = Math.max(10, 24 * Math.sqrt(mark.feature.props.n / largest));
         drawCell(context, mark.feature.props, mark.radius, this.config.cell);
       } else {
         const { canvas, half } = sprite(mark.symbol, scale, again);

@@ -4,7 +4,7 @@
 import { swatch } from "porchlight/marks.js";
 import { onThemeChange } from "porchlight/theme.js";
 
-const WIDE = 720; // CSS pixels from which the panel is open at first
+const WIDE = 1000; // CSS pixels from which the panel is open at first
 
 function legendOf({ title, legend, cell_note: note }, zoomedOut) {
   const section = document.createElement("section");

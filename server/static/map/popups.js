@@ -16,9 +16,10 @@ function factsOf({ title, facts, url }, words) {
   }
   body.append(list);
   // A link leads into this site only, whatever the answer says.
-  if (url?.startsWith("/") && !url.startsWith("//")) {
+  const target = url && new URL(url, location.href);
+  if (target && target.origin === location.origin) {
     const link = element("a", "btn btn-sm btn-primary", words.details);
-    link.href = url;
+    link.href = target.href;
     body.append(link);
   }
   return body;
