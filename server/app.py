@@ -17,6 +17,9 @@ from data.queries import imports
 from server import problems, tiles
 from server.api import features, places, reports, versions
 from server.front import Front
+from server.pages import list as list_page
+from server.pages import map as map_page
+from server.pages import reports as report_pages
 from server.pages.page import STATIC
 from server.positions import Positions
 from server.settings import Settings
@@ -96,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
     app.add_middleware(tiles.Tiles, drawing=drawing)
     problems.install(app)
-    for routed in (tiles, versions, features, reports, places):
+    for routed in (tiles, versions, features, reports, places, map_page, list_page, report_pages):
         app.include_router(routed.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     return app
