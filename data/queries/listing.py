@@ -1,0 +1,120 @@
+"""The list beside the map: what is in view in words, newest first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from data.models import Area, Report
+from data.queries.filters import Bounds, ReportFilter, in_view, public_reports
+from data.queries.reports import public_place
+from geo.categories import BY_CODE, Category
+from geo.kinds import Kind
+from geo.places import StreetBlock
+from geo.statuses import Status
+
+MOST_COUNTED = 10_000
+"""Reports in view that are counted; beyond it the list says that there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReport:
+    """A report as the list shows it.
+
+    Attributes
+    ----------
+    longitude, latitude : float
+        A point of the public position, EPSG:4326.
+    place : StreetBlock, str or None
+        As `data.queries.reports.PublicReport` has it.
+    neighbourhood : str or None
+        Its name.
+    """
+
+    id: int
+    category: Category
+    status: Status
+    reported_at: datetime
+    longitude: float
+    latitude: float
+    place: StreetBlock | str | None
+    neighbourhood: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The newest reports in view.
+
+    Attributes
+    ----------
+    reports : tuple of ListedReport
+    counts : mapping of Kind to int, or None
+        How many reports of each kind are in view; None where they are more than `MOST_COUNTED`.
+    """
+
+    reports: tuple[ListedReport, ...]
+    counts: Mapping[Kind, int] | None
+
+    @property
+    def total(self) -> int | None:
+        """How many reports are in view; None where they are more than `MOST_COUNTED`."""
+        return None if self.counts is None else sum(self.counts.values())
+
+
+def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit: int) -> Listing:
+    """Give the newest public reports in view.
+
+    Parameters
+    ----------
+    session : Session
+    chosen : ReportFilter
+    bounds : Bounds or None
+        None for the whole city.
+    limit : int
+        Reports at the most.
+
+    Returns
+    -------
+    Listing
+    """
+    meant = public_reports(chosen)
+    if bounds is not None:
+        meant.append(in_view(bounds))
+    some = select(Report.kind).where(*meant).limit(MOST_COUNTED + 1).subquery()
+    counted = session.execute(select(some.c.kind, func.count()).group_by(some.c.kind))
+    counts = dict.fromkeys(Kind, 0) | dict(counted.all())
+    centre = func.ST_PointOnSurface(Report.public_geom)
+    rows = session.execute(
+        select(
+            Report.id,
+            Report.category_code,
+            Report.status,
+            Report.reported_at,
+            Report.address,
+            func.ST_X(centre).label("longitude"),
+            func.ST_Y(centre).label("latitude"),
+            Area.name.label("neighbourhood"),
+        )
+        .outerjoin(Area, Area.id == Report.neighbourhood_id)
+        .where(*meant)
+        .order_by(Report.reported_at.desc(), Report.id.desc())
+        .limit(limit)
+    )
+    return Listing(
+        reports=tuple(
+            ListedReport(
+                id=row.id,
+                category=(category := BY_CODE[row.category_code]),
+                status=row.status,
+                reported_at=row.reported_at,
+                longitude=row.longitude,
+                latitude=row.latitude,
+                place=public_place(row.address, category.setting),
+                neighbourhood=row.neighbourhood or None,
+            )
+            for row in rows
+        ),
+        counts=counts if sum(counts.values()) <= MOST_COUNTED else None,
+    )

@@ -1,0 +1,98 @@
+"""The list of what the map shows: a part of the map's page, and a page without JavaScript."""
+
+from collections.abc import Sequence
+from typing import Annotated, TypedDict
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from data.queries import listing
+from data.queries.listing import ListedReport
+from geo.kinds import Kind
+from geo.statuses import OPEN, Status
+from server.dependencies import Chosen, Reading
+from server.pages.map import KINDS, STATUSES
+from server.pages.page import page
+from server.problems import Problem
+from server.report_words import place_text
+from server.schemas.filters import Box, Filters, bounds
+
+router = APIRouter(include_in_schema=False)
+
+MOST_LISTED = 50
+
+KIND_MARKS: dict[Kind, str] = {
+    Kind.PROBLEM_SPOT: "▲",
+    Kind.LIGHTING: "✹",
+    Kind.CLEANUP: "■",
+}
+"""As on the map: the kinds differ in shape."""
+
+
+class ListQuery(Filters):
+    """What the list is asked for."""
+
+    bbox: Box = None
+
+
+class ReportList(TypedDict):
+    """What the list shows.
+
+    `total` and `counts` are None where more is in view than is counted, and `more` is how many are
+    not listed of those that are.
+    """
+
+    reports: Sequence[ListedReport]
+    places: dict[int, str]
+    counts: dict[Kind, int] | None
+    total: int | None
+    more: int
+    most: int
+    kinds: dict[str, str]
+    marks: dict[Kind, str]
+    statuses: dict[str, str]
+    open: frozenset[Status]
+    whole_city: bool
+    beside_map: bool
+    map_query: str
+
+
+@router.get("/list", response_class=HTMLResponse)
+def list_in_view(
+    request: Request,
+    session: Reading,
+    settings: Chosen,
+    query: Annotated[ListQuery, Query()],
+) -> HTMLResponse:
+    """Show the newest reports in view, as a whole page or, asked by HTMX, as a part of one."""
+    language = request.state.language
+    try:
+        box = bounds(query.bbox)
+    except ValueError as error:
+        title = language.gettext("Some of this cannot be used")
+        raise Problem(422, title, str(error)) from error
+    found = listing.newest(session, query.chosen(settings.zone), box, MOST_LISTED)
+    total = found.total
+    beside_map = "HX-Request" in request.headers
+    context = ReportList(
+        reports=found.reports,
+        places={
+            report.id: " · ".join(
+                filter(None, (place_text(report.place, language), report.neighbourhood))
+            )
+            for report in found.reports
+        },
+        counts=None if found.counts is None else dict(found.counts),
+        total=total,
+        more=0 if total is None else total - len(found.reports),
+        most=listing.MOST_COUNTED,
+        kinds=KINDS,
+        marks=KIND_MARKS,
+        statuses=STATUSES,
+        open=OPEN,
+        whole_city=box is None,
+        beside_map=beside_map,
+        map_query=request.url.query,
+    )
+    template = "list_part.html" if beside_map else "list.html"
+    return page(request, template, context, headers={"Vary": "HX-Request"})
