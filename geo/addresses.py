@@ -11,7 +11,7 @@ and "cutoff", and the words that Spanish speakers put around English street name
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rapidfuzz.distance import OSA
@@ -38,6 +38,8 @@ _DIRECTIONS: Mapping[str, str] = {
     }.items()
     for word in (direction, *words.split())
 }
+
+_HALFWAY = frozenset({"ne", "nw", "se", "sw"})
 
 _TYPES: Mapping[str, str] = {
     word: kind
@@ -104,8 +106,10 @@ _ORDINALS: Mapping[str, int] = _ONES | {
 }
 
 _ALIASES: Mapping[tuple[str, ...], tuple[str, ...]] = {
-    ("mlk",): ("martin", "luther", "king"),
-    ("m", "l", "k"): ("martin", "luther", "king"),
+    ("mlk",): ("martin", "luther", "king", "jr"),
+    ("mlk", "jr"): ("martin", "luther", "king", "jr"),
+    ("m", "l", "k"): ("martin", "luther", "king", "jr"),
+    ("martin", "luther", "king"): ("martin", "luther", "king", "jr"),
     ("jc", "nichols"): ("j", "c", "nichols"),
     ("cleaver",): ("emanuel", "cleaver", "ii"),
     ("emanuel", "cleaver"): ("emanuel", "cleaver", "ii"),
@@ -114,7 +118,7 @@ _ALIASES: Mapping[tuple[str, ...], tuple[str, ...]] = {
 
 _WORDS: Mapping[str, str] = {"saint": "st", "mount": "mt", "fort": "ft"}
 
-_NUMBERED = re.compile(r"([0-9]{1,3})[stndrh]{0,3}")
+_NUMBERED = re.compile(r"([0-9]{1,3})(?:[stndrh]|[a-z]{2,3})?")  # "31ts", too
 _HOUSE = re.compile(r"([0-9]{1,6})(?:-[0-9]+)?([a-z])?")
 _HOUSE_PART = re.compile(r"[0-9]/[0-9]|[a-df-mo-rt-vx-z]")  # "1/2", "A", no direction
 _POSTAL_CODE = re.compile(r"([0-9]{5})(?:-[0-9]{4})?")
@@ -238,7 +242,9 @@ def parse(text: str) -> Address | Corner:
     for place, token in enumerate(tokens):
         if token in _JOINERS and 0 < place < len(tokens) - 1:
             rest = tokens[place + 1 :]
-            while len(rest) > 1 and (rest[0] in _JOINERS or rest[0] == "de"):
+            while len(rest) > 1 and (
+                rest[0] in _JOINERS or rest[0] == "de" or (rest[0] == "la" and rest[1].isdigit())
+            ):
                 rest = rest[1:]
             return Corner(_address(tokens[:place]), _address(rest))
     return _unjoined(tokens) or _address(tokens)
@@ -324,6 +330,8 @@ def _address(tokens: Sequence[str]) -> Address:
         number = int(tokens[-1])  # "Avenida Troost 3311"
         tokens = tokens[:-1]
     plain, *others = _readings(tokens) if tokens else (Street(),)
+    if units and units[-1].isalpha():  # "T John Ave" may have been meant for St John
+        others.append(_street([units[-1], *tokens]))
     return Address(
         street=plain,
         number=number,
@@ -361,20 +369,14 @@ def _without_unit(tokens: list[str]) -> tuple[list[str], str]:
 
 def _street(tokens: Sequence[str]) -> Street:
     """Take words as direction, name, type and direction; a street has a name before all else."""
-    words = list(tokens)
-    if len(words) > 1 and words[0] == "the":
-        words = words[1:]
+    words = _joined(tokens)
     suffix = kind = direction = ""
     if len(words) > 2 and words[-1] in _DIRECTIONS and words[-2] in _TYPES:
         suffix = _DIRECTIONS[words.pop()]
-    if len(words) > 2 and words[-2:] == ["cut", "off"]:
-        words[-2:] = ["cutoff"]
     if len(words) > 1 and words[-1] in _TYPES:
         kind = _TYPES[words.pop()]
     if len(words) > 1 and words[0] in _DIRECTIONS:
         direction = _DIRECTIONS[words.pop(0)]
-        if len(words) > 1 and words[0] == "the":
-            words = words[1:]
     if len(words) > 1 and not kind and words[0] in {"calle", "avenida", "av", "ave"}:
         kind = _TYPES[words.pop(0)]
     if len(words) > 1 and not suffix and not direction and words[-1] in _DIRECTIONS:
@@ -382,13 +384,26 @@ def _street(tokens: Sequence[str]) -> Street:
     return Street(direction, " ".join(words if kind == "hwy" else _name(words)), kind, suffix)
 
 
+def _joined(tokens: Sequence[str]) -> list[str]:
+    """Write as one word what is one, and leave out the article."""
+    words = list(tokens)
+    article = int(len(words) > 1 and words[0] in _DIRECTIONS)  # "West the Paseo"
+    if words[article : article + 1] == ["the"] and len(words) > article + 1:
+        del words[article]
+    if len(words) > 2:
+        both = "".join(_DIRECTIONS.get(word, " ") for word in words[:2])
+        if both in _HALFWAY:  # "N.E."
+            words[:2] = [both]
+    if len(words) > 2 and words[-2:] == ["cut", "off"]:
+        words[-2:] = ["cutoff"]
+    return words
+
+
 def _name(words: list[str]) -> Iterable[str]:
     if len(words) == 2 and words[0].isdigit() and words[1] in {"th", "nd", "rd", "st"}:
         words = words[:1]
     if len(words) == 1 and (numbered := _NUMBERED.fullmatch(words[0])):
         return [_ordinal(int(numbered[1]))]
-    if len(words) > 1 and words[-1] == "jr":
-        words = words[:-1]
     if len(words) > 1 and words[0] in {"dr", "doctor"}:
         words = words[1:]
     spelled = [_WORDS.get(word, word) for word in words]
@@ -396,9 +411,18 @@ def _name(words: list[str]) -> Iterable[str]:
 
 
 def _readings(tokens: list[str]) -> Iterator[Street]:
-    """Give the street as written, then with a misspelled type or direction put right."""
+    """Give the street as written, then with misspelled types, directions and figures put right."""
     plain = _street(tokens)
     yield plain
+    yield from _mended(tokens, plain)
+    figured = list(_figures(tokens, _near_figure))
+    if figured != tokens:
+        mended = _street(figured)
+        yield mended
+        yield from _mended(figured, mended)
+
+
+def _mended(tokens: list[str], plain: Street) -> Iterator[Street]:
     tail = [] if plain.type or len(tokens) < 2 else list(_near(tokens[-1], _TYPES))
     directed = tokens[0] in _DIRECTIONS  # or named for one: Southwest Blvd
     head = [] if directed or len(tokens) < 2 else list(_near(tokens[0], _DIRECTIONS))
@@ -424,19 +448,32 @@ def _near(word: str, known: Mapping[str, str]) -> Iterator[str]:
             yield meaning
 
 
-def _figures(tokens: list[str]) -> Iterator[str]:
+def _figures(
+    tokens: Sequence[str], meant: Callable[[str], str] = lambda token: token
+) -> Iterator[str]:
+    """Write spelled-out ordinals in figures; `meant` puts their spelling right."""
     place = 0
     while place < len(tokens):
-        token = tokens[place]
-        following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        if token in _TENS and _ONES.get(following, 10) < 10:
-            yield _ordinal(_TENS[token] + _ONES[following])
+        token = meant(tokens[place])
+        following = meant(tokens[place + 1]) if place + 1 < len(tokens) else ""
+        ones = _ONES.get(following, 0)
+        if not ones and re.fullmatch(r"[1-9](st|nd|rd|th)", following):
+            ones = int(following[0])
+        if token in _TENS and 0 < ones < 10:
+            yield _ordinal(_TENS[token] + ones)
             place += 1
         elif token in _ORDINALS:
             yield _ordinal(_ORDINALS[token])
         else:
-            yield token
+            yield tokens[place]
         place += 1
+
+
+def _near_figure(token: str) -> str:
+    if len(token) < 4 or not token.isalpha():
+        return token
+    near = (word for word in (*_TENS, *_ORDINALS) if OSA.distance(word, token) <= 1)
+    return next(near, token)
 
 
 def _ordinal(number: int) -> str:

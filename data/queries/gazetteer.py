@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 import shapely
-from shapely import LineString, MultiLineString, STRtree
+from shapely import LineString, MultiLineString, Point, STRtree
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -201,10 +201,10 @@ def _read(session: Session) -> _Sources:
         assert isinstance(drawn, LineString)
         lines[street].append(drawn)
     derived = {"derived": [_OF_LOTS, _OF_LOCATIONS]}
-    counted: dict[str, int] = dict(session.execute(_LOADED, derived).tuples().all())
+    counted: dict[str, int] = dict(session.execute(_LOADED, derived).all())
     loaded = {written: addresses.street(written) for written in counted}
-    lots = _parsed(session.execute(_LOTS).tuples())
-    locations = _parsed(session.execute(_LOCATIONS).tuples())
+    lots = _parsed(session.execute(_LOTS))
+    locations = _parsed(session.execute(_LOCATIONS))
     requests = _parsed((row.address, row.address) for row in session.execute(_REQUESTS))
 
     weights: Counter[Street] = Counter()
@@ -370,7 +370,8 @@ def _put_corners(
     on_map = np.array([c.first in surveyed and c.second in surveyed for c in met], dtype=bool)
     points = [crossing.point for crossing in met]
     if not on_map.all():
-        nodes = shapely.points(list(session.execute(_BLOCK_CORNERS, {"srid": CITY_SRID}).tuples()))
+        found = session.execute(_BLOCK_CORNERS, {"srid": CITY_SRID})
+        nodes = np.array([Point(x_m, y_m) for x_m, y_m in found], dtype=object)
         which, node = STRtree(nodes).query_nearest(points, max_distance=_SNAP_M, all_matches=False)
         for crossing, corner in zip(which, node, strict=True):
             if not on_map[crossing]:
