@@ -256,6 +256,11 @@ class Sent:
     key: str
     body: bytes
 
+    @property
+    def body_hash(self) -> bytes:
+        """What is stored of the body."""
+        return sha256(self.body).digest()
+
 
 def store(
     session: Session, sent: Sent, positions: Positions, language: Language, city: str
@@ -265,7 +270,7 @@ def store(
     Raises
     ------
     Refused
-        Outside the served area. The transaction has failed; roll it back.
+        Outside the served area; the transaction is rolled back.
     data.queries.reports.KeyReused
     """
     new = NewReport(
@@ -279,6 +284,7 @@ def store(
         contact=sent.contact,
     )
     try:
-        return reports.submit(session, new, key=sent.key, body_hash=sha256(sent.body).digest())
+        return reports.submit(session, new, key=sent.key, body_hash=sent.body_hash)
     except OutsideServedArea as error:
+        session.rollback()
         raise Refused(outside_fault(language, city)) from error

@@ -203,7 +203,33 @@ def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> S
         raise
     if made is not None:
         return Submitted(made.id, made.reported_at, replayed=False)
-    earlier = session.execute(_EARLIER, {"key": key}).one()
+    earlier = sent_before(session, key=key, body_hash=body_hash)
+    assert earlier is not None
+    return earlier
+
+
+def sent_before(session: Session, *, key: str, body_hash: bytes) -> Submitted | None:
+    """Give what became of an earlier submission with this key.
+
+    Parameters
+    ----------
+    session : Session
+    key : str
+    body_hash : bytes
+        As for `submit`.
+
+    Returns
+    -------
+    Submitted or None
+        None where the key is new.
+
+    Raises
+    ------
+    KeyReused
+    """
+    earlier = session.execute(_EARLIER, {"key": key}).one_or_none()
+    if earlier is None:
+        return None
     if bytes(earlier.body_hash) != body_hash:
         raise KeyReused(earlier.id)
     return Submitted(earlier.id, earlier.reported_at, replayed=True)

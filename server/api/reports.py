@@ -16,13 +16,13 @@ from data.queries import reports
 from data.queries.reports import Contact, Cursor, Held, KeyReused, NotOpen, PublicReport
 from geo import places
 from geo.categories import BY_CODE, CATEGORIES
-from geo.places import PlaceError, StreetBlock, plain_text
-from geo.statuses import Status
+from geo.places import PlaceError, plain_text
 from server import submissions
 from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language
 from server.positions import Positions
 from server.problems import Problem
+from server.report_words import not_found, not_open, place_text
 from server.schemas.filters import Box, Filters, bounds
 from server.schemas.problems import described
 from server.schemas.reports import (
@@ -335,29 +335,6 @@ def _public(found: PublicReport | Held | None, language: Language) -> PublicRepo
     return found
 
 
-def not_found(language: Language) -> Problem:
-    """Say that there is no such report."""
-    _ = language.gettext
-    return Problem(404, _("Not found"), _("There is no report with this number."))
-
-
-def place_text(place: StreetBlock | str | None, language: Language) -> str | None:
-    """Write a place as everybody may read it.
-
-    Parameters
-    ----------
-    place : StreetBlock, str or None
-        Of a public report.
-    language : Language
-    """
-    _ = language.gettext
-    if not isinstance(place, StreetBlock):
-        return place
-    if place.hundred == 0:
-        return _("first block of {street}").format(street=place.street)
-    return _("{hundred} block of {street}").format(hundred=place.hundred, street=place.street)
-
-
 @router.post(
     "/reports/{id}/support",
     responses=described(403, 404, 409, 422, 503),
@@ -377,17 +354,6 @@ def support_report(
         raise not_found(language)
     remember(response, name)
     return SupportsOut(supports=supported.supports, counted=supported.counted)
-
-
-def not_open(error: NotOpen, language: Language) -> Problem:
-    """Say why nobody can join a report any more."""
-    _ = language.gettext
-    detail = (
-        _("A moderator reads this report before it is shown. Come back later.")
-        if error.status is Status.HELD
-        else _("This report is closed. If the problem is still there, please report it again.")
-    )
-    return Problem(409, _("This report is not open"), detail)
 
 
 @router.get("/categories", summary="The categories of reports")

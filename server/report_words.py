@@ -1,0 +1,41 @@
+"""What programs and people alike are told of reports."""
+
+from data.queries.reports import NotOpen
+from geo.places import StreetBlock
+from geo.statuses import Status
+from server.languages import Language
+from server.problems import Problem
+
+
+def not_found(language: Language) -> Problem:
+    """Say that there is no such report."""
+    _ = language.gettext
+    return Problem(404, _("Not found"), _("There is no report with this number."))
+
+
+def place_text(place: StreetBlock | str | None, language: Language) -> str | None:
+    """Write a place as everybody may read it.
+
+    Parameters
+    ----------
+    place : StreetBlock, str or None
+        Of a public report.
+    language : Language
+    """
+    _ = language.gettext
+    if not isinstance(place, StreetBlock):
+        return place
+    if place.hundred == 0:
+        return _("first block of {street}").format(street=place.street)
+    return _("{hundred} block of {street}").format(hundred=place.hundred, street=place.street)
+
+
+def not_open(error: NotOpen, language: Language) -> Problem:
+    """Say why nobody can join a report any more."""
+    _ = language.gettext
+    detail = (
+        _("A moderator reads this report before it is shown. Come back later.")
+        if error.status is Status.HELD
+        else _("This report is closed. If the problem is still there, please report it again.")
+    )
+    return Problem(409, _("This report is not open"), detail)
