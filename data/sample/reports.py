@@ -209,7 +209,7 @@ class _Writer:
         planted = []
         for spot in spots:
             expected = 0.0
-            for code in sorted(spot.categories):
+            for code in spot.categories:
                 manner = self.manners[code]
                 inside = self._inside(spot, manner.place)
                 period = self.day_rates[manner.season][
@@ -229,9 +229,7 @@ class _Writer:
 
     def _plant(self, spot: HotSpot) -> None:
         codes = [
-            code
-            for code in sorted(spot.categories)
-            if len(self._inside(spot, self.manners[code].place))
+            code for code in spot.categories if len(self._inside(spot, self.manners[code].place))
         ]
         shares = _normal(np.array([self.manners[code].share for code in codes]))
         for code in self.rng.choice(codes, size=spot.planted, p=shares).tolist():

@@ -132,8 +132,8 @@ class Sites:
         )
 
     def _at_curbs(self) -> Array:
-        """Move every address to the curb of the street nearest to it."""
-        homes = np.array([address.geom for address in self._made.addresses], dtype=object)
+        """Move every second address to the curb of the street nearest to it."""
+        homes = np.array([address.geom for address in self._made.addresses[::2]], dtype=object)
         lines = self._lines.geometries[self._lines.nearest(homes)]
         there = shapely.get_coordinates(homes)
         foot = shapely.get_coordinates(
@@ -150,7 +150,7 @@ class Sites:
             yield _Draft(address.geom)
 
     def _curb(self, chosen: Callable[[int], bool]) -> Iterator[_Draft]:
-        for address, curb in zip(self._made.addresses, self._curbs, strict=True):
+        for address, curb in zip(self._made.addresses[::2], self._curbs, strict=True):
             if chosen(self._ranks[address.street]):
                 yield _Draft(curb)
 

@@ -19,7 +19,7 @@ class HotSpot:
     center : shapely.Point
         In metres of the city's CRS; in degrees once `data.sample.city` has given it out.
     radius_m : float
-    categories : frozenset of str
+    categories : tuple of str
         Category codes that are raised.
     from_day, to_day : int
         Days before the end of the sample at which it begins and ends: 260 and 0 is the last 260.
@@ -38,7 +38,7 @@ class HotSpot:
     name: str
     center: Point
     radius_m: float
-    categories: frozenset[str]
+    categories: tuple[str, ...]
     from_day: int
     to_day: int
     hours: tuple[int, int] | None
@@ -56,7 +56,7 @@ def hot_spots(grid: Grid) -> Iterator[HotSpot]:
             name=row["name"],
             center=grid.corner(row["corner"]),
             radius_m=float(row["radius_m"]),
-            categories=frozenset(items(row["categories"])),
+            categories=tuple(sorted(items(row["categories"]))),
             from_day=int(row["from_day"]),
             to_day=int(row["to_day"]),
             hours=hours,
