@@ -23,17 +23,14 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     SQLColumnExpression,
-    String,
     Subquery,
     and_,
     bindparam,
     cast,
-    exists,
     func,
     literal,
     literal_column,
     select,
-    union_all,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
@@ -43,25 +40,23 @@ from data.models import (
     Area,
     AreaLayer,
     BlockWatch,
-    Ground,
-    GroundType,
     LayerChange,
     PoliceIncident,
     Report,
     ReportTally,
     ServiceLocation,
-    Street,
     StreetLight,
     TransitStop,
     VacantLot,
 )
 from data.models.base import SRID
+from data.queries import base_map
+from data.queries.base_map import WEB_MERCATOR
 from data.queries.filters import ReportFilter, public_reports
 from geo.kinds import Kind
 from geo.statuses import OPEN, PUBLIC
 from geo.tiles import CELL_STEPS, CELLS_BELOW, EXTENT, MARGIN, Tile, box, level
 
-WEB_MERCATOR = 3857
 WORLD_M = 40_075_016.69
 """Width of the world in units of Web Mercator."""
 
@@ -329,92 +324,38 @@ def _polygons(
 _STREETS_FROM_ZOOM = {1: 7, 2: 9, 3: 11}
 """By rank."""
 _BLOCKS_FROM_ZOOM = 12
-_GROUND_NAMES_FROM_ZOOM = 11
-_NEIGHBOURHOOD_NAMES_FROM_ZOOM = 11
-_CITY_NAME_TO_ZOOM = 10
+_NAMES_FROM_ZOOM = 11
+"""Of neighbourhoods, parks and waters; further out the city has its name."""
 
 
 def _base(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
     """Give the base map: several MVT layers, which may simply stand one after another."""
+    with_blocks = z >= _BLOCKS_FROM_ZOOM
     parts = [
-        _shapes("city", select(Area.geom).where(Area.layer == AreaLayer.CITY), Area.geom),
-        *(
-            _shapes(type_.value, select(Ground.geom).where(Ground.type == type_), Ground.geom)
-            for type_ in GroundType
-        ),
+        _drawn(name, base_map.shapes(name, _BOX))
+        for name in base_map.SHAPES
+        if name != AreaLayer.BLOCK or with_blocks
     ]
-    blocks = select(Area.geom).where(Area.layer == AreaLayer.BLOCK, _near(Area.geom))
-    if z >= _BLOCKS_FROM_ZOOM:
-        parts.append(_shapes("block", blocks, Area.geom))
-    parts.extend((_streets(z, blocks), _labels(z)))
+    last_rank = max((rank for rank, first in _STREETS_FROM_ZOOM.items() if z >= first), default=0)
+    parts.append(_drawn("street", base_map.streets(_BOX, last_rank, blocks_stand_in=with_blocks)))
+    names_near = z >= _NAMES_FROM_ZOOM
+    labels = base_map.labels(
+        _BOX, city=not names_near, neighbourhoods=names_near, grounds=names_near
+    )
+    # No margin: a name belongs to the one tile that holds its place.
+    parts.append(_drawn("label", labels, margin=0))
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.op("||")(part)
     return whole
 
 
-def _shapes(name: str, areas: Select[Any], geometry: _Column) -> ColumnElement[Any]:
-    near = areas.where(_near(geometry)).subquery()
-    return _mvt(name, select(_in_tile(near.c.geom, simplified=True).label("geom")).subquery(name))
-
-
-def _streets(z: int, blocks: Select[Any]) -> ColumnElement[Any]:
-    """Give the streets, each as one line as far as it goes.
-
-    Where none are stored the edges of census blocks stand in, which follow the streets.
-    """
-    last_rank = max((rank for rank, first in _STREETS_FROM_ZOOM.items() if z >= first), default=0)
-    named = (
-        select(
-            func.nullif(Street.name, "").label("name"),
-            Street.rank,
-            func.ST_LineMerge(func.ST_Collect(Street.geom)).label("geom"),
-        )
-        .where(_near(Street.geom), Street.rank <= last_rank)
-        .group_by(Street.name, Street.rank)
-    )
-    lines = named.subquery("lines")
-    if z >= _BLOCKS_FROM_ZOOM:
-        edges = blocks.with_only_columns(
-            literal(None, String).label("name"),
-            literal(3, Integer).label("rank"),
-            func.ST_Boundary(Area.geom).label("geom"),
-        ).where(~exists(select(Street.id)))
-        lines = union_all(named, edges).subquery("lines")
-    drawn = select(
-        lines.c.name, lines.c.rank, _in_tile(lines.c.geom, simplified=True).label("geom")
-    )
-    return _mvt("street", drawn.subquery("streets"))
-
-
-def _labels(z: int) -> ColumnElement[Any]:
-    """Give the names of places. The larger the place the lower the rank, and the sooner it shows."""
-    sources: list[Select[Any]] = []
-
-    def add(geometry: _Column, type_: ColumnElement[str], *where: ColumnElement[bool]) -> None:
-        name = geometry.class_.name
-        sources.append(
-            select(name.label("name"), type_.label("type"), geometry.label("geom")).where(
-                _near(geometry), name != "", *where
-            )
-        )
-
-    if z <= _CITY_NAME_TO_ZOOM:
-        add(Area.geom, literal("city"), Area.layer == AreaLayer.CITY)
-    if z >= _NEIGHBOURHOOD_NAMES_FROM_ZOOM:
-        add(Area.geom, literal("neighbourhood"), Area.layer == AreaLayer.NEIGHBOURHOOD)
-    if z >= _GROUND_NAMES_FROM_ZOOM:
-        add(Ground.geom, cast(Ground.type, String))
-    places = union_all(*sources).subquery("places")
-    size_m2 = func.ST_Area(func.ST_Transform(places.c.geom, WEB_MERCATOR))
-    drawn = select(
-        places.c.name,
-        places.c.type,
-        cast(func.greatest(1, 21 - func.ln(size_m2)), Integer).label("rank"),
-        # No margin: the name belongs to the one tile that holds its place.
-        _in_tile(func.ST_PointOnSurface(places.c.geom), margin=0).label("geom"),
-    )
-    return _mvt("label", drawn.subquery("labels"))
+def _drawn(name: str, rows: Select[Any], margin: int = MARGIN) -> ColumnElement[Any]:
+    """Give the MVT layer of rows with a geometry in degrees."""
+    places = rows.subquery()
+    attributes = [column for column in places.c if column.name != "geom"]
+    geometry = _in_tile(places.c.geom, simplified=True, margin=margin).label("geom")
+    return _mvt(name, select(*attributes, geometry).subquery(f"{name}_drawn"))
 
 
 _STATEMENTS: dict[str, Callable[[int, ReportFilter], ColumnElement[Any]]] = {
