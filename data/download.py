@@ -22,6 +22,9 @@ _REDIRECTS = 5
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT_S = 30
 _PART_BYTES = 1 << 20
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""Stand for the IPv4 address in their last bits (RFC 6052)."""
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -136,6 +139,8 @@ def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _TRANSLATED:
+            embedded = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if embedded is not None and not embedded.is_global:
             return False
     return ip.is_global and not ip.is_multicast

@@ -182,6 +182,8 @@ class Loader:
         """Do what is done once, after the last batch."""
         for definition in self._indexes:
             self.connection.execute(definition)
+        for name in self._staged:
+            self.connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
 
     def begin_empty(self, table: str) -> None:
         """Where a table is empty, put off its indexes: building one is quicker than filling it.
@@ -205,9 +207,9 @@ class Loader:
             self.connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(name)))
         else:
             self.connection.execute(
-                sql.SQL(
-                    "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0"
-                ).format(sql.Identifier(name), columns, sql.Identifier(self.target.table))
+                sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {} FROM {} LIMIT 0").format(
+                    sql.Identifier(name), columns, sql.Identifier(self.target.table)
+                )
             )
             self._staged.add(name)
         copy(self.connection, name, records)

@@ -151,6 +151,7 @@ class ReportLoader(Loader):
     def finish(self) -> None:
         """Count the tallies anew, which also tells the open maps."""
         super().finish()
+        self.connection.execute("SET LOCAL porchlight.bulk = 'off'")
         if not self.counts["inserted"] + self.counts["updated"]:
             return
         # Writers wait here for a moment, so that no report is counted twice or not at all.

@@ -57,15 +57,20 @@ def read(file: File, required: Mapping[str, Sequence[str]]) -> Iterator[Batch]:
                     column_types=dict.fromkeys(columns, pa.string())
                 ),
             )
+            end = ""
             for raw in reader:
                 yield Batch(raw.rename_columns(names), row)
                 row += raw.num_rows
+                end = raw.column(raw.num_columns - 1)[-1].as_py() if raw.num_rows else end
     except pa.ArrowInvalid as error:
-        raise _fault(file, columns, str(error)) from error
+        raise _fault(file, columns) or file.broken(str(error)) from error
     except (OSError, EOFError) as error:
         raise file.broken(
             f"the file ends too early or is damaged ({error}). Get it again.", row=row
         ) from error
+    # A quotation mark that is never closed swallows the rows to the end without a word.
+    if "\n" in end and (fault := _fault(file, columns)):
+        raise fault
 
 
 def numbers(batch: Batch, column: str) -> np.ndarray:
@@ -171,8 +176,8 @@ def _renamed(file: File, columns: list[str], required: Mapping[str, Sequence[str
     return names
 
 
-def _fault(file: File, columns: list[str], said: str) -> BrokenFileError:
-    """Find where a table breaks, reading it again slowly."""
+def _fault(file: File, columns: list[str]) -> BrokenFileError | None:
+    """Find where a table breaks, reading it again slowly; None where it does not."""
     row, column = HEADER_ROWS, None
     before = csv.field_size_limit(_FIELD_LIMIT)
     try:
@@ -199,7 +204,7 @@ def _fault(file: File, columns: list[str], said: str) -> BrokenFileError:
         return file.broken("a quotation mark is opened and not closed.", row=row + 1, column=column)
     finally:
         csv.field_size_limit(before)
-    return file.broken(said)
+    return None
 
 
 def _column_of_open_quote(file: File, columns: list[str], whole_rows: int) -> str | None:
