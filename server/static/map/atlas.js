@@ -9,7 +9,7 @@ import { InlineSource } from "porchlight/inline.js";
 import { layersPanel } from "porchlight/legend.js";
 import { followVersions } from "porchlight/live.js";
 import { Notices } from "porchlight/notices.js";
-import { pick } from "porchlight/pick.js";
+import { pick, pinAt } from "porchlight/pick.js";
 import { Popups } from "porchlight/popups.js";
 import { searchControl } from "porchlight/search.js";
 import { TileSource } from "porchlight/tiles.js";
@@ -69,6 +69,7 @@ export function start(map, base_, layers, config) {
   if (config.places) searchControl(map, { address: config.places, words });
   if (config.mode === "pick") pick(map, config);
   else clicks(map, layers, config);
+  if (config.mode === "look") pinAt(map.getCenter(), { interactive: false }).addTo(map);
   watchLoading(map, base_, layers, notices, words);
   if (config.mode === "snapshot") base_.addTo(map);
   else follow(map, base_, layers, config, notices);

@@ -3,6 +3,12 @@
 
 const CLOSE = 17; // the zoom at which a house can be told from the next
 
+/** The pin that stands at a place. */
+export function pinAt(latlng, options) {
+  const icon = L.divIcon({ className: "place-pin", iconSize: [34, 44], iconAnchor: [17, 42] });
+  return L.marker(latlng, { icon, keyboard: false, ...options });
+}
+
 /** `config.pick` names the form's fields: {lat, lon} as selectors. */
 export function pick(map, { pick: fields, words }) {
   const container = map.getContainer();
@@ -17,8 +23,7 @@ export function pick(map, { pick: fields, words }) {
   cross.setAttribute("aria-hidden", "true");
   container.append(cross);
 
-  const icon = L.divIcon({ className: "place-pin", iconSize: [34, 44], iconAnchor: [17, 42] });
-  const pin = L.marker(map.getCenter(), { icon, draggable: true, autoPan: true, keyboard: false, alt: words.your_place });
+  const pin = pinAt(map.getCenter(), { draggable: true, autoPan: true, alt: words.your_place });
 
   function choose(latlng, detail = {}) {
     pin.setLatLng(latlng).addTo(map);
@@ -50,7 +55,10 @@ export function pick(map, { pick: fields, words }) {
     event.preventDefault();
     choose(map.getCenter());
   });
-  container.addEventListener("porchlight:place", ({ detail: { lat, lon } }) => choose(L.latLng(lat, lon)));
+  container.addEventListener("porchlight:place", ({ detail: { lat, lon } }) => {
+    choose(L.latLng(lat, lon));
+    map.setView([lat, lon], Math.max(map.getZoom(), CLOSE));
+  });
 
   const typed = [latField, lonField].map(({ value }) => (value === "" ? Number.NaN : Number(value)));
   if (typed.every(Number.isFinite)) {
