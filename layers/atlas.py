@@ -91,8 +91,9 @@ class Options:
 
     Attributes
     ----------
-    mode : {"browse", "pick", "snapshot"}
-        Look around and share the view; choose a place for a form; or stand alone in a file.
+    mode : {"browse", "look", "pick", "snapshot"}
+        Look around and share the view; look at one place, with a pin where the view opens; choose
+        a place for a form; or stand alone in a file.
     shown : collection of str or None
         Names of the layers that are on at first; None leaves it to each layer.
     asset : callable
@@ -108,7 +109,7 @@ class Options:
         CSS selectors of the form's fields that the mode "pick" fills.
     """
 
-    mode: Literal["browse", "pick", "snapshot"] = "browse"
+    mode: Literal["browse", "look", "pick", "snapshot"] = "browse"
     shown: Collection[str] | None = None
     asset: Callable[[str], str] = "/static/{}".format
     translate: Callable[[str], str] = _unchanged
@@ -183,6 +184,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     if options.shown is not None:
         shown = set(options.shown)
     picks = options.mode == "pick"
+    whole = options.mode in {"browse", "snapshot"}
     map_ = Map(
         (view.lat, view.lon), view.zoom, min_zoom=MIN_ZOOM, max_zoom=MAX_ZOOM, scale=not picks
     )
@@ -203,16 +205,17 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     for layer in drawn:
         layer.add_to(map_)
     Zoom(options.translate).add_to(map_)
-    if options.mode != "snapshot":
+    if options.mode in {"browse", "pick"}:
         Locate(options.translate).add_to(map_)
     if not picks:
         Fullscreen(options.translate).add_to(map_)
+    if whole:
         LayerControl(placed, options.translate).add_to(map_)
     config = {
         "mode": options.mode,
-        "layers_panel": not picks,
+        "layers_panel": whole,
         "facts": options.facts,
-        "places": options.places if options.mode != "snapshot" else "",
+        "places": options.places if options.mode in {"browse", "pick"} else "",
         "versions": options.versions,
         "pick": {"lat": options.latitude_field, "lon": options.longitude_field},
         "words": words(options.translate),

@@ -24,7 +24,7 @@ from layers.registry import BY_NAME, LAYERS
 
 STATIC = Path(__file__).parents[2] / "server" / "static"
 VIEW = View(39.05, -94.57, 13)
-MODES = ("browse", "pick", "snapshot")
+MODES = ("browse", "look", "pick", "snapshot")
 
 
 def parts(**options):
@@ -152,3 +152,10 @@ def test_json_for_a_script_element_says_the_same_and_ends_nothing(text):
     written = safe_json({"text": text})
     assert json.loads(written) == {"text": text}
     assert not re.search(r"[<>&\u2028\u2029]", written)
+
+
+def test_a_look_at_one_place_has_neither_search_nor_layer_control():
+    script = parts(mode="look").script
+    assert '"layers_panel": false' in script
+    assert '"places": ""' in script
+    assert "groupedLayers" not in script
