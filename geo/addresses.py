@@ -11,7 +11,7 @@ and "cutoff", and the words that Spanish speakers put around English street name
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rapidfuzz.distance import OSA
@@ -216,13 +216,15 @@ def normalise(text: str) -> str:
     return " ".join(_figures(plain.split()))
 
 
-def parse(text: str) -> Address | Corner:
+def parse(text: str, localities: Collection[str] = ()) -> Address | Corner:
     """Take a text as an address, a street or a corner.
 
     Parameters
     ----------
     text : str
         Such as "3311 charlotte", "E 31st St & Troost Ave" or "esquina de Paseo y Linwood".
+    localities : collection of str
+        Normalised names of the city that may end an address, besides `LOCALITIES`.
 
     Returns
     -------
@@ -238,7 +240,7 @@ def parse(text: str) -> Address | Corner:
     >>> corner.first.street.label, corner.second.street.label
     ('Paseo', '31st')
     """
-    tokens = _trimmed(normalise(text[:LONGEST]).split())
+    tokens = _trimmed(normalise(text[:LONGEST]).split(), localities)
     for place, token in enumerate(tokens):
         if token in _JOINERS and 0 < place < len(tokens) - 1:
             rest = tokens[place + 1 :]
@@ -291,7 +293,7 @@ def _unjoined(tokens: list[str]) -> Corner | None:
     return None
 
 
-def _trimmed(tokens: list[str]) -> list[str]:
+def _trimmed(tokens: list[str], localities: Collection[str]) -> list[str]:
     """Leave out what opens a description of a place, and the city at its end."""
     for opening in _OPENINGS:
         if tuple(tokens[: len(opening)]) == opening and len(tokens) > len(opening):
@@ -304,8 +306,9 @@ def _trimmed(tokens: list[str]) -> list[str]:
     code = tokens[-1:] if len(tokens) > 1 and _POSTAL_CODE.fullmatch(tokens[-1]) else []
     tokens = tokens[: len(tokens) - len(code)]
     while len(tokens) > 1:
-        for length in range(min(3, len(tokens) - 1), 0, -1):
-            if " ".join(tokens[-length:]) in LOCALITIES:
+        for length in range(min(4, len(tokens) - 1), 0, -1):
+            end = " ".join(tokens[-length:])
+            if end in LOCALITIES or end in localities:
                 tokens = tokens[:-length]
                 break
         else:

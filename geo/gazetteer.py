@@ -47,8 +47,9 @@ class Gazetteer:
     streets : sequence of Street
     addresses : sequence of int
         How many addresses each street has: of two equal matches the longer street is likelier.
-    landmarks : sequence of str
-        Names of places that are no streets.
+    landmarks : sequence of tuple of str
+        Names of places that are no streets, each with further words by which it can be found:
+        what sort of place it is.
 
     Examples
     --------
@@ -58,7 +59,10 @@ class Gazetteer:
     """
 
     def __init__(
-        self, streets: Sequence[Street], addresses: Sequence[int], landmarks: Sequence[str]
+        self,
+        streets: Sequence[Street],
+        addresses: Sequence[int],
+        landmarks: Sequence[tuple[str, str]],
     ) -> None:
         self._streets = tuple(streets)
         self._addresses = tuple(addresses)
@@ -119,7 +123,7 @@ class Gazetteer:
         )
         for name, distance, _place in found:
             yield name, 1 - distance / (max(len(key), len(name)) + 1)
-        if len(key) >= 3:
+        if len(key) >= 2:
             for name in self._keys:
                 if name.startswith(key):  # still being typed
                     yield name, 0.8 + 0.2 * len(key) / len(name)
@@ -129,7 +133,7 @@ def _difference(asked: Street, known: Street) -> float:
     """Give what is taken off for parts that differ: most for a direction that contradicts."""
     return (
         (0.005 if asked.name != known.name and asked.key == known.key else 0.0)
-        + _part(asked.direction, known.direction, wrong=0.12, extra=0.05, missing=0.01)
+        + _part(asked.direction, known.direction, wrong=0.25, extra=0.05, missing=0.01)
         + _part(asked.type, known.type, wrong=0.05, extra=0.03, missing=0.0)
         + _part(asked.suffix, known.suffix, wrong=0.08, extra=0.03, missing=0.01)
     )
@@ -146,20 +150,25 @@ def _part(asked: str, known: str, *, wrong: float, extra: float, missing: float)
 class _Phrases:
     """Names of several words, found by their words; a rare word weighs more than a common one."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        spoken = [[w for w in normalise(name).split() if w not in _SILENT] for name in names]
-        counts = Counter(word for words in spoken for word in set(words))
+    def __init__(self, landmarks: Iterable[tuple[str, str]]) -> None:
+        spoken = [(_spoken(name), _spoken(more)) for name, more in landmarks]
+        counts = Counter(word for name, more in spoken for word in {*name, *more})
         self._words = sorted(counts)
         place = {word: n for n, word in enumerate(self._words)}
         self._weights = np.array([math.log(1 + len(spoken) / counts[w]) for w in self._words])
         # Names without a word of their own can not be found, and reduceat takes no empty slices.
-        self._names = [index for index, words in enumerate(spoken) if words]
-        self._flat = np.array([place[word] for words in spoken for word in words], dtype=np.intp)
-        lengths = [len(words) for words in spoken if words]
+        self._names = [index for index, (name, _more) in enumerate(spoken) if name]
+        kept = [spoken[index] for index in self._names]
+        self._flat = np.array(
+            [place[word] for name, more in kept for word in (*name, *more)], dtype=np.intp
+        )
+        lengths = [len(name) + len(more) for name, more in kept]
         self._starts = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.intp)
+        in_name = [n < len(name) for name, more in kept for n in range(len(name) + len(more))]
+        self._told = self._weights[self._flat] * in_name
 
     def matches(self, text: str) -> list[Match]:
-        asked = [word for word in normalise(text).split() if word not in _SILENT]
+        asked = _spoken(text)
         if not asked or not self._names:
             return []
         likeness = process.cdist(
@@ -177,10 +186,13 @@ class _Phrases:
         )
         by_name = np.maximum.reduceat(likeness[:, self._flat], self._starts, axis=1)
         found = importance @ by_name / importance.sum()
-        weights = self._weights[self._flat]
-        told = np.add.reduceat(likeness.max(axis=0)[self._flat] * weights, self._starts)
-        scores = found * (0.85 + 0.15 * told / np.add.reduceat(weights, self._starts))
+        told = np.add.reduceat(likeness.max(axis=0)[self._flat] * self._told, self._starts)
+        scores = found * (0.85 + 0.15 * told / np.add.reduceat(self._told, self._starts))
         order = np.argsort(-scores, kind="stable")[:_LANDMARKS_KEPT]
         return [
             Match(self._names[n], round(float(scores[n]), 4)) for n in order if scores[n] >= 0.7
         ]
+
+
+def _spoken(text: str) -> list[str]:
+    return [word for word in normalise(text).split() if word not in _SILENT]

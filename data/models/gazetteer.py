@@ -1,6 +1,6 @@
 """What the address search looks things up in: names of streets, addresses, numbers, corners.
 
-All but the addresses that were loaded is derived by `data.queries.places.rebuild`. Numbers that
+All but the addresses that were loaded is derived by `data.queries.gazetteer.rebuild`. Numbers that
 are known only from requests to the city never become addresses: they shape a street's numbering,
 so that no search can tell at which house somebody has asked for something.
 """

@@ -8,16 +8,15 @@ is the number or the crossing street looked up in the store.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from data.queries.gazetteer import Built, rebuild
-from geo.addresses import Address, Corner, Street, parse
+from data.models import LocationType
+from geo.addresses import Address, Corner, Street, normalise, parse
 from geo.gazetteer import Gazetteer, Match
-
-__all__ = ["Built", "Exactness", "Place", "PlaceKind", "nearest", "rebuild", "search"]
 
 _TRIED = 12
 """Streets whose numbers or crossings are looked up for one text."""
@@ -28,6 +27,7 @@ _NO_SUCH_NUMBER = 0.2
 _NO_SUCH_CORNER = 0.3
 _FAR = 0.02
 _FAR_DEGREES = 0.1
+_SAME_CORNER_DEGREES = 0.0005
 _LANDMARK = 0.98
 
 _ON_CORNER_M = 25.0
@@ -95,6 +95,7 @@ class _Names:
     street_ids: Sequence[int]
     labels: Mapping[int, str]
     landmarks: Sequence[_Landmark]
+    localities: frozenset[str]
 
 
 _State = tuple[int, UUID, int, int]
@@ -114,13 +115,29 @@ _STREETS = text(
 )
 
 _LANDMARKS = text("""
-    SELECT 'landmark' AS kind, 'service_location' AS "table", id, name
+    SELECT 'landmark' AS kind, 'service_location' AS "table", id, name, type::text
     FROM service_location WHERE NOT confidential
     UNION ALL
-    SELECT 'neighbourhood', 'area', id, name FROM area WHERE layer = 'neighbourhood'
+    SELECT 'neighbourhood', 'area', id, name, '' FROM area WHERE layer = 'neighbourhood'
     UNION ALL
-    SELECT 'landmark', 'ground', min(id), name FROM ground WHERE name <> '' GROUP BY name
+    SELECT 'landmark', 'ground', min(id), name, '' FROM ground WHERE name <> '' GROUP BY name
 """)
+
+_LOCALITIES = text("SELECT name FROM area WHERE layer = 'city'")
+
+_WORDS_FOR: Mapping[str, str] = {
+    LocationType.POLICE_STATION: "police station policia",
+    LocationType.FIRE_STATION: "fire station bomberos",
+    LocationType.LIBRARY: "library biblioteca",
+    LocationType.COMMUNITY_CENTRE: "community center centro comunitario",
+    LocationType.SCHOOL: "school escuela",
+    LocationType.YOUTH_FAMILY: "youth family jovenes familia",
+    LocationType.HEALTH: "health clinic salud clinica",
+    LocationType.FOOD_SHELTER: "food pantry shelter comida refugio",
+    LocationType.PLACE_OF_WORSHIP: "church iglesia",
+    LocationType.CITY_OFFICE: "city office oficina ciudad",
+}
+"""What people call each sort of service location when they do not know its name."""
 
 _SERVED = """
     EXISTS (
@@ -178,35 +195,35 @@ _LOCATED = text(f"""
     ) AS landmark WHERE {_SERVED}
 """)  # noqa: S608 (no value is built in)
 
-_NEAREST = text("""
-    WITH here AS (SELECT ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) AS place),
-    found AS (
+# The position is written out each time: an index finds the nearest only to a constant.
+_HERE = "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)"
+
+_NEAREST = text(f"""
+    WITH found AS (
         (SELECT 'address' AS what, street_name_id AS first_id, NULL::bigint AS second_id,
-            number::float AS number, address.geom AS place, true AS exact
-        FROM address, here WHERE street_name_id IS NOT NULL
-        ORDER BY address.geom <-> here.place LIMIT 5)
+            number::float AS number, geom AS place, true AS exact
+        FROM address WHERE street_name_id IS NOT NULL ORDER BY geom <-> {_HERE} LIMIT 5)
         UNION ALL
-        (SELECT 'corner', first_id, second_id, NULL, corner.geom, surveyed
-        FROM corner, here ORDER BY corner.geom <-> here.place LIMIT 5)
+        (SELECT 'corner', first_id, second_id, NULL, geom, surveyed
+        FROM corner ORDER BY geom <-> {_HERE} LIMIT 5)
         UNION ALL
         (SELECT 'stretch', street_name_id, NULL,
-            low + ST_LineLocatePoint(stretch.geom, here.place) * (high - low),
-            ST_ClosestPoint(stretch.geom, here.place), false
-        FROM address_range AS stretch, here
-        ORDER BY stretch.geom <-> here.place LIMIT 5)
+            low + ST_LineLocatePoint(geom, {_HERE}) * (high - low),
+            ST_ClosestPoint(geom, {_HERE}), false
+        FROM address_range ORDER BY geom <-> {_HERE} LIMIT 5)
     )
     SELECT found.what, found.number, found.exact, first_name.label AS first,
         second_name.label AS second, ST_X(found.place) AS lon, ST_Y(found.place) AS lat,
-        ST_DistanceSphere(found.place, here.place) AS away_m
-    FROM here, found
+        ST_DistanceSphere(found.place, {_HERE}) AS away_m
+    FROM found
     JOIN street_name AS first_name ON first_name.id = found.first_id
     LEFT JOIN street_name AS second_name ON second_name.id = found.second_id
     WHERE EXISTS (
         SELECT FROM area_piece AS served
-        WHERE served.layer = 'city' AND ST_Intersects(served.geom, here.place)
+        WHERE served.layer = 'city' AND ST_Intersects(served.geom, {_HERE})
     )
     ORDER BY away_m
-""")
+""")  # noqa: S608 (no value is built in)
 
 
 def search(
@@ -230,7 +247,7 @@ def search(
         Best first. Empty where nothing fits.
     """
     names = _names(session)
-    asked = parse(text)
+    asked = parse(text, names.localities)
     places = _landmarks(session, names, names.gazetteer.landmarks(text))
     if isinstance(asked, Corner):
         places += _corners(session, names, asked, near)
@@ -268,7 +285,7 @@ def nearest(session: Session, lon: float, lat: float) -> Place | None:
     return None
 
 
-def _named(row: Row[tuple[object, ...]]) -> Place:
+def _named(row: Row[tuple[Any, ...]]) -> Place:
     at_corner = row.what == "corner"
     return Place(
         label=f"{row.first} & {row.second}" if at_corner else f"{round(row.number)} {row.first}",
@@ -297,11 +314,12 @@ def _read(session: Session) -> _Names:
         gazetteer=Gazetteer(
             [Street(row.direction, row.name, row.type, row.suffix) for row in streets],
             [row.addresses for row in streets],
-            [row.name for row in landmarks],
+            [(row.name, _WORDS_FOR.get(row.type, "")) for row in landmarks],
         ),
         street_ids=[row.id for row in streets],
         labels={row.id: row.label for row in streets},
         landmarks=[_Landmark(PlaceKind(row.kind), row.table, row.id) for row in landmarks],
+        localities=frozenset(map(normalise, session.scalars(_LOCALITIES))),
     )
 
 
@@ -351,14 +369,13 @@ def _corners(
 ) -> list[Place]:
     first, second = _scores(names, asked.first), _scores(names, asked.second)
     met = session.execute(_CORNERS, {"first": list(first), "second": list(second)}).all()
-    places = []
-    for row in met:
-        # A street may fit both names; then the better order counts.
-        score, one, other = max(
-            (first[one] + second[other], one, other)
-            for one, other in ((row.first_id, row.second_id), (row.second_id, row.first_id))
-            if one in first and other in second
-        )
+    places: list[Place] = []
+    for score, one, other, row in sorted(
+        (_best_order(row, first, second) for row in met), key=lambda found: -found[0]
+    ):
+        # East and West 31st St both begin at Main St: that is one corner.
+        if any(_degrees(place, (row.lon, row.lat)) < _SAME_CORNER_DEGREES for place in places):
+            continue
         places.append(
             Place(
                 label=f"{names.labels[one]} & {names.labels[other]}",
@@ -373,6 +390,18 @@ def _corners(
         return places
     alone = {id: score - _NO_SUCH_CORNER for id, score in {**second, **first}.items()}
     return _streets(session, names, alone, near)
+
+
+def _best_order(
+    row: Row[tuple[Any, ...]], first: Mapping[int, float], second: Mapping[int, float]
+) -> tuple[float, int, int, Row[tuple[Any, ...]]]:
+    """Give the order of a corner's streets in which they fit the two names better."""
+    score, one, other = max(
+        (first[one] + second[other], one, other)
+        for one, other in ((row.first_id, row.second_id), (row.second_id, row.first_id))
+        if one in first and other in second
+    )
+    return score, one, other, row
 
 
 def _streets(
