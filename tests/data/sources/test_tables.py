@@ -50,7 +50,7 @@ def read(tmp_path):
             "the one to use with --map name=COLUMN."),
         ),
         (
-            gzip.compress(b"id,name\n" + b"1,a\n" * 1000)[:-20],
+            gzip.compress(b"id,name\n" + b"1,a\n" * 1000, mtime=0)[:-20],
             "places.csv",
         ),
     ],
