@@ -325,8 +325,9 @@ class _Writer:
             at = morning.replace(hour=7, minute=0) + timedelta(
                 minutes=int(self.rng.integers(0, 180))
             )
-        latest = self.until - timedelta(minutes=int(self.rng.integers(2, 40)))
-        return min(at.astimezone(UTC), latest)
+        at, left = at.astimezone(UTC), (self.until - occurred) // timedelta(minutes=1)
+        hurried = occurred + timedelta(minutes=int(self.rng.integers(0, left - 1)))
+        return at if at < self.until else hurried
 
     def _events(self, manner: _Manner, site: Site, reported: datetime) -> tuple[Event, ...]:
         """Follow the report along its way, up to the end of the sample."""
@@ -399,8 +400,9 @@ class _Writer:
 
     def _repeat(self, first: Report, site: Site) -> None:
         assert isinstance(first.geom, Point)
-        wait = timedelta(minutes=int(self.rng.integers(60, 12 * _DAY)))
-        reported = min(first.reported_at + wait, self.until - timedelta(minutes=5))
+        left = (self.until - first.reported_at) // timedelta(minutes=1)
+        wait = int(self.rng.integers(60, min(12 * _DAY, left)))
+        reported = first.reported_at + timedelta(minutes=wait)
         noticed = reported + timedelta(minutes=int(self.rng.integers(120, 4 * _DAY)))
         seen = reported - timedelta(minutes=int(self.rng.integers(5, 600)))
         events = [Event(reported, None, Status.RECEIVED)]
