@@ -38,6 +38,8 @@ from geo.places import (
 )
 from geo.statuses import OPEN, Status
 from layers.atlas import Atlas, Options, Raster, View, atlas, view_of
+from layers.reports import Reports
+from layers.street_lights import StreetLights
 from layers.words import words
 from server import submissions
 from server.dependencies import Chosen, Places, Reading, Writing, own_site
@@ -90,6 +92,9 @@ ICONS: dict[Status, str] = {
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _FEET_PER_METRE = 3.28084
+
+LOOK_ZOOM = 16
+"""Of the small map of a report: some blocks around it."""
 
 
 class ReportForm(BaseModel):
@@ -181,6 +186,7 @@ class OnePage(TypedDict):
     link: str
     is_new: bool
     supported: bool
+    atlas: Atlas | None
     map_link: str | None
 
 
@@ -388,7 +394,12 @@ def _pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
         raster=base,
         places="",  # the form's own field searches
     )
-    return atlas((), view, options)
+    return atlas((Reports, StreetLights), view, options)
+
+
+def _look_atlas(code: str, view: View, base: Raster | None) -> Atlas:
+    options = Options(mode="look", asset=asset, translate=language(code).gettext, raster=base)
+    return atlas((Reports,), view, options)
 
 
 def _same_page(
@@ -435,6 +446,11 @@ def read_page(
     place = place_text(found.place, language)
     if place is None and found.category.setting is Setting.PUBLIC_SPACE:
         place = _nearest(session, found)
+    view = (
+        None
+        if found.longitude is None or found.latitude is None
+        else View(round(found.latitude, 6), round(found.longitude, 6), LOOK_ZOOM)
+    )
     root = str(settings.public_url or request.base_url).rstrip("/")
     context = OnePage(
         report=found,
@@ -455,9 +471,8 @@ def read_page(
         link=f"{root}/reports/{id}",
         is_new=bool(new),
         supported=bool(supported),
-        map_link=None
-        if found.longitude is None
-        else f"/?lat={found.latitude:.5f}&lon={found.longitude:.5f}&zoom=17",
+        atlas=None if view is None else _look_atlas(language.code, view, raster(settings)),
+        map_link=None if view is None else f"/?lat={view.lat}&lon={view.lon}&zoom={view.zoom}",
     )
     return page(request, "report_page.html", context)
 
