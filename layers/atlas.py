@@ -19,6 +19,7 @@ MODULES: tuple[str, ...] = (
     "address",
     "atlas",
     "base",
+    "cells",
     "features",
     "filters",
     "inline",

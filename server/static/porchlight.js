@@ -1,5 +1,5 @@
-// What every page may use: words for a part of it that could not be loaded, and a button that shares
-// or copies its address.
+// What every page may use: words for a part of it that was loaded or could not be, and a button that
+// shares or copies its address.
 
 for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.body.addEventListener(event, ({ detail: { target } }) => {
@@ -11,7 +11,14 @@ for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   });
 }
 
+// Of a part that was loaded anew its first line is said, not all of it.
+document.body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  const status = document.querySelector(`[data-says="${target.id}"]`);
+  if (status) status.textContent = target.firstElementChild?.textContent.replace(/\s+/g, " ") ?? "";
+});
+
 for (const button of document.querySelectorAll("button[data-share]")) {
+  if (!navigator.share && !navigator.clipboard) continue; // neither exists outside of https
   button.hidden = false;
   button.addEventListener("click", async () => {
     const url = new URL(button.dataset.share, location.href).href;

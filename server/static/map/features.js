@@ -4,13 +4,15 @@
 // would be cut in two, and since new tiles can then replace old ones in a single stroke: nothing
 // flickers while the layer updates.
 
-import { drawCell, pen, repaintMarks, sprite, symbolOf } from "porchlight/marks.js";
+import { merged } from "porchlight/cells.js";
+import { drawCell, isMixed, pen, repaintMarks, sprite, symbolOf } from "porchlight/marks.js";
 import { onThemeChange } from "porchlight/theme.js";
 
 const TILE = 512; // CSS pixels that a tile covers at its own zoom; the data is one zoom behind
 const DEEPEST = 16; // tiles of this zoom are drawn larger beyond it: 11 cm a unit is fine enough
 const KEPT = 200; // tiles a layer remembers
 const CELL = 64; // pixels of a tile within which counts are drawn as one circle
+const CORNERS = [[-7, -7], [7, -7], [-7, 7], [7, 7]];
 const FINGER = 14; // CSS pixels around a click within which a mark is meant
 
 const AFTER_FAILURE = 10_000; // milliseconds until a tile that failed is asked for again
@@ -47,23 +49,6 @@ function trace(context, feature, scale) {
       else context.moveTo(x * scale, y * scale);
     });
   }
-}
-
-/** Counts of neighbouring cells together, each circle in the middle of what it counts. */
-function merged(cells) {
-  const found = new Map();
-  for (const { geom: [[{ x, y }]], props } of cells) {
-    const key = `${Math.floor(x / CELL)}:${Math.floor(y / CELL)}`;
-    const sum = found.get(key) ?? { x: 0, y: 0, props: {} };
-    sum.x += x * props.n;
-    sum.y += y * props.n;
-    for (const [name, count] of Object.entries(props)) sum.props[name] = (sum.props[name] ?? 0) + count;
-    found.set(key, sum);
-  }
-  return [...found.values()].map(({ x, y, props }) => ({
-    geom: [[{ x: x / props.n, y: y / props.n }]],
-    props,
-  }));
 }
 
 const sized = (symbol, grown) => ({ ...symbol, size: symbol.size * grown, icon: grown < 0.6 ? "" : symbol.icon });
@@ -104,6 +89,9 @@ export const Features = L.Renderer.extend({
   _destroyContainer() {
     this.request = null;
     this.shown = [];
+    this.marks = [];
+    this._center = undefined;
+    this._container.width = 0; // what it showed may be out of date when the layer comes back
     this._container.remove();
   },
 
@@ -258,11 +246,18 @@ export const Features = L.Renderer.extend({
       y: top + feature.geom[0][0].y * scale,
       ...more,
     });
-    const cells = merged((features.get("cells") ?? []).filter(owned));
+    const counted = (features.get("cells") ?? []).filter(owned);
+    const mixed = counted.some(({ props }) => isMixed(props));
+    const cells = mixed ? merged(counted, CELL) : counted;
+    // Counts of several layers stand at the same spots: each has its own corner there.
+    const [dx, dy] = mixed ? [0, 0] : CORNERS[this.config.order % CORNERS.length];
     const grown = growth(this._map.getZoom());
     for (const { props } of cells) this.peak = Math.max(this.peak, props.n);
     return [
-      ...cells.map((feature) => at(feature, { cell: true })),
+      ...cells.map((feature) => {
+        const mark = at(feature, { cell: true });
+        return { ...mark, x: mark.x + dx, y: mark.y + dy };
+      }),
       ...(features.get(this.config.name) ?? [])
         .filter(owned)
         .map((feature) => at(feature, { symbol: sized(symbolOf(this.config.rules, feature.props), grown) })),
@@ -275,7 +270,8 @@ export const Features = L.Renderer.extend({
     for (const mark of this.marks) {
       context.setTransform(scale, 0, 0, scale, mark.x * scale, mark.y * scale);
       if (mark.cell) {
-        mark.radius = Math.max(10, 24 * Math.sqrt(mark.feature.props.n / largest));
+        const most = isMixed(mark.feature.props) ? 24 : 14;
+        mark.radius = Math.max(8, most * Math.sqrt(mark.feature.props.n / largest));
         drawCell(context, mark.feature.props, mark.radius, this.config.cell);
       } else {
         const { canvas, half } = sprite(mark.symbol, scale, again);

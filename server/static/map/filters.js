@@ -32,5 +32,9 @@ export function onFilters(form, callback) {
     event.preventDefault();
     callback();
   });
-  form.addEventListener("reset", () => queueMicrotask(callback));
+  form.querySelector("[data-clear-filters]")?.addEventListener("click", (event) => {
+    event.preventDefault(); // the link leads to the whole city; here only the filters go
+    fillForm(form, new URLSearchParams());
+    callback();
+  });
 }

@@ -1,11 +1,14 @@
 // The same tiles, cut in the browser out of GeoJSON that stands in the page. A snapshot opened from
 // disk has no server to ask.
 
+import { merged } from "porchlight/cells.js";
+
 const WORLD = Math.PI;
 const POINT = 1;
 const LINE = 2;
 const AREA = 3;
 const CELLS_BELOW = 14; // as on the server
+const CELL = 32; // pixels of a tile, as on the server
 
 function unit([lon, lat]) {
   const sine = Math.sin((lat * Math.PI) / 180);
@@ -92,10 +95,11 @@ export class InlineSource {
         };
       });
       if (this.counted && z < CELLS_BELOW) {
-        // Each point counts as a cell of one; the layer puts neighbours together.
-        const points = here.filter(({ geomType }) => geomType === POINT);
+        const inside = ({ geomType, geom: [[{ x: px, y: py }]] }) =>
+          geomType === POINT && px >= 0 && py >= 0 && px < size && py < size;
         const counts = ({ kind }) => (kind ? { n: 1, [kind]: 1 } : { n: 1 });
-        result.set("cells", points.map((point) => ({ ...point, props: counts(point.props) })));
+        const ones = here.filter(inside).map((point) => ({ ...point, props: counts(point.props) }));
+        result.set("cells", merged(ones, CELL));
         result.set(name, here.filter(({ geomType }) => geomType !== POINT));
       } else {
         result.set(name, here);

@@ -196,9 +196,16 @@ export function swatch(symbol) {
 const KINDS = ["problem_spot", "lighting", "cleanup"];
 let short = null;
 
-/** A circle whose area goes with the count, the count inside; for reports, a ring of their kinds. */
+/** Whether a count says of which kinds of report it is. */
+export const isMixed = (properties) => KINDS.some((kind) => kind in properties);
+
+/**
+ * A circle whose area goes with the count, the count inside. For reports it is dark with a ring of
+ * their kinds; the counts of other layers are light, so that they stay in the background.
+ */
 export function drawCell(context, properties, radius, tint) {
   const { n } = properties;
+  const mixed = isMixed(properties);
   short ??= new Intl.NumberFormat(document.documentElement.lang || "en", {
     notation: "compact",
     maximumFractionDigits: 1,
@@ -209,7 +216,7 @@ export function drawCell(context, properties, radius, tint) {
     context.fillStyle = colour(name);
     context.fill();
   };
-  disc(radius + 2, "mark-halo");
+  disc(radius + (mixed ? 2 : 1), "mark-halo");
   disc(radius, `mark-${tint}`);
   let from = -TURN / 4;
   for (const kind of KINDS) {
@@ -221,8 +228,8 @@ export function drawCell(context, properties, radius, tint) {
     context.fill();
     from = to;
   }
-  disc(radius - 3, "mark-cell");
-  context.fillStyle = colour("mark-cell-text");
+  disc(radius - (mixed ? 3 : 1.5), mixed ? "mark-cell" : "mark-halo");
+  context.fillStyle = colour(mixed ? "mark-cell-text" : "mark-cell");
   context.font = `600 ${radius < 13 ? 10 : 12}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";

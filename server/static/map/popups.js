@@ -45,7 +45,16 @@ export class Popups {
       .setLatLng(at)
       .setContent(content)
       .openOn(this.map);
-    const show = (index) => this.fill(content, popup, layer, features, index, show);
+    let latest = null;
+    const show = async (index) => {
+      const body = this.body(layer, features, index, show);
+      latest = body;
+      content.replaceChildren(element("p", "popup-wait", this.words.loading));
+      const made = await body;
+      if (latest !== body) return; // another was asked for meanwhile
+      content.replaceChildren(made);
+      popup.update();
+    };
     return show(0);
   }
 
@@ -60,8 +69,7 @@ export class Popups {
     };
   }
 
-  async fill(content, popup, layer, features, index, show) {
-    content.replaceChildren(element("p", "popup-wait", this.words.loading));
+  async body(layer, features, index, show) {
     let body;
     try {
       body = factsOf(await this.facts(layer, features[index]), this.words);
@@ -73,8 +81,7 @@ export class Popups {
       body.append(element("p", "popup-failed", this.words.facts_failed), again);
     }
     if (features.length > 1) body.append(this.pager(features.length, index, show));
-    content.replaceChildren(body);
-    popup.update();
+    return body;
   }
 
   pager(count, index, show) {
