@@ -6,6 +6,7 @@ from shapely.geometry.base import BaseGeometry
 
 from data.load import Source
 from data.sources.acs import ACS
+from data.sources.addresses import ADDRESSES
 from data.sources.block_watches import BLOCK_WATCHES
 from data.sources.census import BLOCK_GROUPS, BLOCKS, POSTAL_AREAS, TRACTS, WATER
 from data.sources.city import CITY
@@ -47,6 +48,7 @@ def sources(neighbourhoods: Callable[[], Sequence[BaseGeometry]]) -> dict[str, S
         BLOCK_WATCHES,
         SERVICE_LOCATIONS,
         STREET_LIGHTS,
+        ADDRESSES,
         KCMO_311,
         POLICE_INCIDENTS,
         LAND_BANK,
