@@ -21,7 +21,7 @@ from data.sources.registry import sources
 from server.commands.database import upgraded_database
 from server.settings import Settings, load, position_secret
 
-_SEARCHED = frozenset({"report", "street", "vacant_lot", "service_location"})
+_SEARCHED = frozenset({"address", "report", "street", "vacant_lot", "service_location"})
 """Tables from which the address search is derived."""
 
 _EXAMPLES = 5
