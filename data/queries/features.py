@@ -1,6 +1,8 @@
 """What is public of one feature of a map's layer, other than a report."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
@@ -21,7 +23,13 @@ from data.models import (
     TransitStop,
     VacantLot,
 )
+from data.queries.filters import Bounds, envelope
 from geo.statuses import OPEN
+
+_TOLERANCE = 0.00002
+"""Degrees by which a boundary may be simplified: 2 m."""
+
+_DECIMALS = 6
 
 _services = (
     select(func.string_agg(Service.name, ", "))
@@ -94,6 +102,17 @@ _PUBLIC: Mapping[str, tuple[InstrumentedAttribute[int], Select[*tuple[Any, ...]]
     ),
 }
 
+_GEOMETRIES: Mapping[str, InstrumentedAttribute[Any]] = {
+    "street_lights": StreetLight.geom,
+    "service_locations": ServiceLocation.geom,
+    "block_watches": BlockWatch.boundary,
+    "neighbourhoods": Area.geom,
+    "council_districts": Area.geom,
+    "vacant_lots": VacantLot.geom,
+    "transit_stops": TransitStop.geom,
+    "police_incidents": PoliceIncident.public_geom,
+}
+
 LAYERS = tuple(_PUBLIC)
 """Layers whose features can be asked for here."""
 
@@ -116,3 +135,50 @@ def one(session: Session, layer: str, id: int) -> Mapping[str, Any] | None:
     key, columns = _PUBLIC[layer]
     row = session.execute(columns.where(key == id)).one_or_none()
     return None if row is None else row._asdict()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A feature and where it is.
+
+    Attributes
+    ----------
+    id : int
+    geometry : dict
+        GeoJSON, EPSG:4326.
+    row : mapping of str to value
+        Its public columns, as from `one`.
+    """
+
+    id: int
+    geometry: dict[str, Any]
+    row: Mapping[str, Any]
+
+
+def within(session: Session, layer: str, bounds: Bounds, limit: int) -> list[Placed]:
+    """Give the public features of a layer that meet a box.
+
+    Parameters
+    ----------
+    session : Session
+    layer : str
+        One of `LAYERS`.
+    bounds : Bounds
+    limit : int
+        Features at the most.
+
+    Returns
+    -------
+    list of Placed
+        By id.
+    """
+    key, columns = _PUBLIC[layer]
+    geometry = _GEOMETRIES[layer]
+    shape = func.ST_AsGeoJSON(func.ST_Simplify(geometry, _TOLERANCE, True), _DECIMALS)
+    rows = session.execute(
+        columns.add_columns(key.label("feature_id"), shape.label("shape"))
+        .where(geometry.op("&&")(envelope(bounds)))
+        .order_by(key)
+        .limit(limit)
+    )
+    return [Placed(row.feature_id, json.loads(row.shape), row._asdict()) for row in rows]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func
@@ -98,7 +99,11 @@ def public_reports(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
+def envelope(bounds: Bounds) -> ColumnElement[Any]:
+    """Give a box as a geometry."""
+    return func.ST_MakeEnvelope(bounds.west, bounds.south, bounds.east, bounds.north, SRID)
+
+
 def in_view(bounds: Bounds) -> ColumnElement[bool]:
     """Give the condition that a report's public position meets a box."""
-    envelope = func.ST_MakeEnvelope(bounds.west, bounds.south, bounds.east, bounds.north, SRID)
-    return func.ST_Intersects(Report.public_geom, envelope)
+    return func.ST_Intersects(Report.public_geom, envelope(bounds))

@@ -19,6 +19,9 @@ MOST_COUNTED = 10_000
 """Reports in view that are counted; beyond it the list says that there are more."""
 
 
+_DECIMALS = 6  # of a degree: 0.1 m
+
+
 @dataclass(frozen=True, slots=True)
 class ListedReport:
     """A report as the list shows it.
@@ -31,6 +34,8 @@ class ListedReport:
         As `data.queries.reports.PublicReport` has it.
     neighbourhood : str or None
         Its name.
+    geometry : str
+        GeoJSON of the public position.
     """
 
     id: int
@@ -41,6 +46,7 @@ class ListedReport:
     latitude: float
     place: StreetBlock | str | None
     neighbourhood: str | None
+    geometry: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit:
             Report.address,
             func.ST_X(centre).label("longitude"),
             func.ST_Y(centre).label("latitude"),
+            func.ST_AsGeoJSON(Report.public_geom, _DECIMALS).label("geometry"),
             Area.name.label("neighbourhood"),
         )
         .outerjoin(Area, Area.id == Report.neighbourhood_id)
@@ -113,6 +120,7 @@ def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit:
                 latitude=row.latitude,
                 place=public_place(row.address, category.setting),
                 neighbourhood=row.neighbourhood or None,
+                geometry=row.geometry,
             )
             for row in rows
         ),

@@ -70,7 +70,7 @@ _Z, _X, _Y = (bindparam(name, None, type_=Integer) for name in ("z", "x", "y"))
 _BOX = func.ST_MakeEnvelope(
     *(bindparam(name, None, type_=Float) for name in ("west", "south", "east", "north")), SRID
 )
-_CELLS_LEVEL = bindparam("cells_level", None, type_=Integer)
+_CELLS = bindparam("cells", None, type_=Float)
 _TALLY_LEVEL = bindparam("tally_level", None, type_=Integer)
 _TALLY_SHIFT = bindparam("tally_shift", None, type_=Integer)
 _TOLERANCE_M = bindparam("tolerance_m", None, type_=Float)
@@ -116,6 +116,20 @@ def draw(connection: Connection, layer: str, tile: Tile, chosen: ReportFilter) -
     sqlalchemy.exc.OperationalError
         Where the database is away or takes too long.
     """
+    statement, parameters = prepared(layer, tile, chosen)
+    # A cursor of the driver's own: SQLAlchemy's would have the tile sent as hexadecimal text.
+    cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
+    with cursor:
+        try:
+            cursor.execute(statement, parameters, prepare=True)
+            version, mvt = cursor.fetchone()
+        except psycopg.OperationalError as error:
+            raise OperationalError(statement, None, error) from error
+    return DrawnTile(version, mvt)
+
+
+def prepared(layer: str, tile: Tile, chosen: ReportFilter) -> tuple[str, dict[str, Any]]:
+    """Give the statement that draws a tile, as psycopg takes it, and its parameters."""
     statement, fixed = _compiled(layer, tile.z, chosen)
     west, south, east, north = box(tile)
     where = {
@@ -126,20 +140,12 @@ def draw(connection: Connection, layer: str, tile: Tile, chosen: ReportFilter) -
         "south": south,
         "east": east,
         "north": north,
-        "cells_level": tile.z + CELL_STEPS,
+        "cells": float(1 << tile.z + CELL_STEPS),
         "tally_level": level(tile.z),
         "tally_shift": level(tile.z) - tile.z - CELL_STEPS,
         "tolerance_m": WORLD_M / (1 << tile.z) / EXTENT * _FINEST,
     }
-    # A cursor of the driver's own: SQLAlchemy's would have the tile sent as hexadecimal text.
-    cursor = connection.connection.driver_connection.cursor(binary=True)  # type: ignore[union-attr]
-    with cursor:
-        try:
-            cursor.execute(statement, fixed | where, prepare=True)
-            version, mvt = cursor.fetchone()
-        except psycopg.OperationalError as error:
-            raise OperationalError(statement, None, error) from error
-    return DrawnTile(version, mvt)
+    return statement, fixed | where
 
 
 @lru_cache(maxsize=1024)
@@ -200,15 +206,18 @@ def _cells(counted: Subquery, counts: Sequence[str]) -> ColumnElement[Any]:
 def _placed(centre: _Expression, *columns: Any, where: ColumnElement[bool]) -> Subquery:
     """Give rows with the cell (cx, cy) that holds each one's centre, for the tile's own cells."""
     centred = select(centre.label("centre"), *columns).where(where).subquery("centred")
-    longitude, latitude = func.ST_X(centred.c.centre), func.ST_Y(centred.c.centre)
+    # Written out instead of calling tile_x and tile_y, which PostgreSQL does not inline: 4 times as
+    # quick for a million reports.
+    across = (func.ST_X(centred.c.centre) + 180.0) / 360.0
+    down = 0.5 - func.asinh(func.tan(func.radians(func.ST_Y(centred.c.centre)))) / (2.0 * func.pi())
     rest = [column for column in centred.c if column.name != "centre"]
     placed = select(
-        func.tile_x(longitude, _CELLS_LEVEL).label("cx"),
-        func.tile_y(latitude, _CELLS_LEVEL).label("cy"),
+        cast(func.floor(across * _CELLS), Integer).label("cx"),
+        cast(func.floor(down * _CELLS), Integer).label("cy"),
         *rest,
     ).subquery("placed")
-    # The box has a margin; the tile function alone decides to which cell a place belongs, so that
-    # one on an edge is counted once.
+    # The box has a margin; the cell alone decides where a place belongs, so that one on an edge is
+    # counted once.
     own = [
         column.op(">>")(CELL_STEPS) == place
         for column, place in ((placed.c.cx, _X), (placed.c.cy, _Y))
