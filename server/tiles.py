@@ -32,6 +32,7 @@ from data.queries.filters import ReportFilter
 from geo.tiles import DEEPEST, Tile
 from server.front import CLOSED_POLICY, SAFETY
 from server.schemas.filters import Filters
+from server.schemas.problems import described
 
 PREFIX = "/tiles/"
 SUFFIX = ".mvt"
@@ -339,8 +340,7 @@ router = APIRouter()
         200: {"content": {"application/vnd.mapbox-vector-tile": {}}},
         204: {"description": "Nothing of this layer lies in the tile."},
         304: {"description": "The tile that is known is still right."},
-        404: {"description": "There is no such layer or tile."},
-        503: {"description": "The database is away or busy; try again."},
+        **described(404, 422, 503),
     },
     tags=["map"],
 )
