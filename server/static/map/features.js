@@ -288,7 +288,18 @@ export const Features = L.Renderer.extend({
     const inView = ({ x, y }) =>
       x >= corner.x && y >= corner.y && x <= corner.x + size.x && y <= corner.y + size.y;
     const marks = (this.marks ?? []).filter(inView);
-    return marks.reduce((sum, { cell, feature }) => sum + (cell ? feature.props.n : 1), 0) + this.shapes().length;
+    const view = this._map.getPixelBounds();
+    const reachesView = ({ feature: { bbox }, tile: { x, y, size: side } }) => {
+      const [stretch, left, top] = [side / TILE, x * side, y * side];
+      return (
+        left + bbox.maxX * stretch >= view.min.x &&
+        left + bbox.minX * stretch <= view.max.x &&
+        top + bbox.maxY * stretch >= view.min.y &&
+        top + bbox.minY * stretch <= view.max.y
+      );
+    };
+    const counts = marks.map(({ cell, feature }) => (cell ? feature.props.n : 1));
+    return counts.reduce((sum, n) => sum + n, 0) + this.shapes().filter(reachesView).length;
   },
 
   shapes() {
