@@ -20,6 +20,7 @@ from server.front import Front
 from server.pages import list as list_page
 from server.pages import map as map_page
 from server.pages import reports as report_pages
+from server.pages import snapshot as snapshot_page
 from server.pages.page import STATIC
 from server.positions import Positions
 from server.settings import Settings
@@ -99,7 +100,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
     app.add_middleware(tiles.Tiles, drawing=drawing)
     problems.install(app)
-    for routed in (tiles, versions, features, reports, places, map_page, list_page, report_pages):
+    for routed in (
+        tiles,
+        versions,
+        features,
+        reports,
+        places,
+        map_page,
+        list_page,
+        report_pages,
+        snapshot_page,
+    ):
         app.include_router(routed.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     return app

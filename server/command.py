@@ -14,6 +14,7 @@ from server.commands.doctor import doctor
 from server.commands.import_ import import_
 from server.commands.sample import sample
 from server.commands.serve import serve
+from server.commands.snapshot import snapshot
 from server.settings import SettingsError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(db.app, name="db")
 app.command()(doctor)
 app.command("import")(import_)
 app.command()(sample)
+app.command()(snapshot)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
