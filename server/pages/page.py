@@ -102,7 +102,7 @@ def policy(nonce: str, tiles: str = "") -> str:
     """
     return (
         "default-src 'none'; "
-        f"script-src 'self' 'nonce-{nonce}'; "
+        f"script-src 'nonce-{nonce}'; "
         f"style-src 'self' 'nonce-{nonce}'; "
         f"img-src 'self' data: blob: {tiles}".rstrip()
         + "; "
