@@ -10,6 +10,7 @@ _WORDS: Mapping[str, str] = {
     "layers": N_("Layers and legend"),
     "loading": N_("Loading…"),
     "details": N_("See details"),
+    "close": N_("Close"),
     "retry": N_("Try again"),
     "facts_failed": N_("The details could not be loaded."),
     "previous": N_("Previous"),

@@ -113,6 +113,12 @@ def _of_validation(request: Request, error: Exception) -> Response:
         for fault in error.errors()
     ]
     what = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in errors)
+    if _wants_page(request):
+        # Names of parameters help a program; whoever follows a broken link needs a way on.
+        what = _(
+            "The address asks for something this page does not know. Go back to the map and choose "
+            "again."
+        )
     return _answer(request, Problem(422, _("Some of this cannot be used"), what, errors=errors))
 
 

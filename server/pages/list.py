@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 
 from data.queries import listing
@@ -13,7 +14,6 @@ from geo.statuses import OPEN, Status
 from server.dependencies import Chosen, Reading
 from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
-from server.problems import Problem
 from server.report_words import place_text
 from server.schemas.filters import Box, Filters, bounds
 
@@ -69,8 +69,8 @@ def list_in_view(
     try:
         box = bounds(query.bbox)
     except ValueError as error:
-        title = language.gettext("Some of this cannot be used")
-        raise Problem(422, title, str(error)) from error
+        fault = {"loc": ("query", "bbox"), "msg": str(error)}
+        raise RequestValidationError([fault]) from error
     found = listing.newest(session, query.chosen(settings.zone), box, MOST_LISTED)
     total = found.total
     beside_map = "HX-Request" in request.headers

@@ -45,6 +45,8 @@ export class Popups {
       .setLatLng(at)
       .setContent(content)
       .openOn(this.map);
+    // Leaflet says it in English only.
+    popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", this.words.close);
     let latest = null;
     const show = async (index) => {
       const body = this.body(layer, features, index, show);

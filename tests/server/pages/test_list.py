@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from data.models import Report
 from data.queries import listing
+from server.languages import language
 from server.pages.list import MOST_LISTED
 from tests.places import IN_EASTSIDE, IN_WESTSIDE, found_city
 
@@ -154,8 +155,12 @@ def test_without_javascript_the_list_is_a_page(client, reports):
     "question", ["bbox=1,2,3", "bbox=a,b,c,d", "bbox=nan,1,2,3", "bbox=9,9,1,1", "kind=x", "area=z"]
 )
 def test_a_question_that_means_nothing_is_explained(client, question):
-    answer = client.get(f"/list?{question}", headers={"Accept": "text/html"})
+    answer = client.get(f"/list?{question}&lang=es", headers={"Accept": "text/html"})
     assert answer.status_code == 422
+    assert language("es").gettext("Some of this cannot be used") in answer.text
+    assert f"query/{question.partition('=')[0]}" not in answer.text  # words for people, in Spanish
+    program = client.get(f"/list?{question}")
+    assert program.json()["errors"][0]["pointer"].startswith(f"query/{question.partition('=')[0]}")
 
 
 def test_what_people_wrote_is_escaped(client, reports):
