@@ -1,4 +1,7 @@
-"""What routes are given: a session to read with, a session to write with, the settings."""
+"""What routes are given: a session to read with, a session to write with, the settings.
+
+What waits for nothing is asynchronous here: a synchronous dependency costs a trip to the thread pool.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,7 +15,7 @@ from server.problems import Problem
 from server.settings import Settings
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings = request.app.state.settings
     assert isinstance(settings, Settings)
     return settings
@@ -39,7 +42,7 @@ Writing = Annotated[Session, Depends(_writing, scope="function")]
 """A session that is committed once, before the answer is sent."""
 
 
-def _positions(request: Request) -> Positions:
+async def _positions(request: Request) -> Positions:
     positions = request.app.state.positions
     assert isinstance(positions, Positions)
     return positions

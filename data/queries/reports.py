@@ -689,7 +689,7 @@ def page_of_features(
     -------
     FeaturePage
     """
-    found = session.execute(_features(chosen, bounds, limit, after)).one()
+    found = session.execute(features(chosen, bounds, limit, after)).one()
     return FeaturePage(
         features=(found.features or "").encode(),
         count=min(found.found, limit),
@@ -697,9 +697,10 @@ def page_of_features(
     )
 
 
-def _features(
+def features(
     chosen: ReportFilter, bounds: Bounds | None, limit: int, after: Cursor | None
 ) -> Select[Any]:
+    """Give the statement of a page: its features, how many were found, and the last one."""
     newest = (Report.reported_at.desc(), Report.id.desc())
     narrowed = public_reports(chosen)
     if bounds is not None:

@@ -229,7 +229,8 @@ def _cursor(text: str | None) -> Cursor | None:
     return Cursor(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
 
 
-def _cursor_text(cursor: Cursor) -> str:
+def cursor_text(cursor: Cursor) -> str:
+    """Write a cursor as the `next` link carries it."""
     return f"{(cursor.reported_at - _EPOCH) // timedelta(microseconds=1)}-{cursor.id}"
 
 
@@ -265,7 +266,7 @@ def read_reports(
     links = [Link(rel="self", href=_address(request))]
     headers = {}
     if page.next is not None:
-        following = _address(request, cursor=_cursor_text(page.next))
+        following = _address(request, cursor=cursor_text(page.next))
         links.append(Link(rel="next", href=following))
         headers["Link"] = f'<{following}>; rel="next"; type="application/geo+json"'
     tail = orjson.dumps(
