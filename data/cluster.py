@@ -38,6 +38,7 @@ _SUPERUSER = "postgres"
 _PORT = 5432  # only names the socket: the server listens on no network address
 _SOCKET_PATH_MAX_BYTES = 103  # macOS; Linux allows 107
 _START_SECONDS = 120  # recovery after a crash replays at most max_wal_size
+_LAST_PROCESS_SECONDS = 10
 _LINUX = sys.platform.startswith("linux")
 _LOCALE = "C.UTF-8" if _LINUX else "en_US.UTF-8"
 
@@ -253,8 +254,12 @@ class Cluster:
             return
         pg_ctl = Binaries.find(self._made_by()).folder / "pg_ctl"
         result = self._run([pg_ctl, "stop", "-D", self._files, "-mfast", "-t60"])
-        if result.returncode != 0 and self.status().state is State.RUNNING:
-            raise ClusterError(f"The database does not stop: {result.stdout.strip()}")
+        # pg_ctl returns a moment before the last process has gone and let go of the lock.
+        deadline = time.monotonic() + _LAST_PROCESS_SECONDS
+        while self.status().state is State.RUNNING:
+            if time.monotonic() > deadline:
+                raise ClusterError(f"The database does not stop: {result.stdout.strip()}")
+            time.sleep(0.02)
 
     def status(self) -> Status:
         """Say what the cluster is doing, changing nothing.
