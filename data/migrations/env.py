@@ -1,4 +1,5 @@
 from alembic import context
+from sqlalchemy import text
 from sqlalchemy.sql.schema import SchemaItem
 
 from data.models import Base
@@ -14,6 +15,9 @@ def ours(
 
 
 with context.config.attributes["engine"].connect() as connection:
+    # Two that start at once take turns.
+    connection.execute(text("SELECT pg_advisory_lock(hashtext('porchlight migrations'))"))
+    connection.commit()
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -22,3 +26,5 @@ with context.config.attributes["engine"].connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+    connection.execute(text("SELECT pg_advisory_unlock(hashtext('porchlight migrations'))"))
+    connection.commit()
