@@ -197,9 +197,9 @@ def _read(session: Session) -> _Sources:
     for name, line in session.execute(_CENTRELINES, {"srid": CITY_SRID}):
         street = addresses.street(name)
         labels.setdefault(street, name)
-        drawn = shapely.from_wkb(bytes(line))
-        assert isinstance(drawn, LineString)
-        lines[street].append(drawn)
+        part = shapely.from_wkb(bytes(line))
+        assert isinstance(part, LineString)
+        lines[street].append(part)
     derived = {"derived": [_OF_LOTS, _OF_LOCATIONS]}
     counted: dict[str, int] = dict(session.execute(_LOADED, derived).all())
     loaded = {written: addresses.street(written) for written in counted}
@@ -220,8 +220,11 @@ def _read(session: Session) -> _Sources:
     merged: Counter[Street] = Counter()
     for street in known:
         merged[one[street]] += weights[street]
+    drawn: defaultdict[Street, list[LineString]] = defaultdict(list)
+    for street, parts in lines.items():
+        drawn[one[street]] += parts
     return _Sources(
-        centrelines={street: MultiLineString(parts) for street, parts in lines.items()},
+        centrelines={street: MultiLineString(parts) for street, parts in drawn.items()},
         labels=labels,
         loaded={written: one[street] for written, street in loaded.items()},
         lots=_renamed(lots, one),

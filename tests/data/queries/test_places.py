@@ -370,6 +370,15 @@ def test_a_street_written_without_its_type_is_the_street_that_has_one(city):
     assert first(city, "3801 norton").label == "3801 Norton Ave"
 
 
+def test_a_centreline_with_a_type_that_nobody_writes_is_the_same_street(city):
+    line = "SRID=4326;LINESTRING(-94.55 39, -94.55 39.04)"
+    city.execute(insert(Street).values(name="The Paseo Blvd", rank=1, geom=line))
+    put_addresses(city, "Paseo", {n: (-94.55, latitude_at(n)) for n in range(3410, 3500, 10)})
+    rebuild(city)
+    assert first(city, "paseo & 34th").label == "Paseo & E 34th St"
+    assert first(city, "3420 paseo blvd").label == "3420 Paseo"
+
+
 def requests_on_flora(session: Session, numbers: list[int]) -> None:
     for number in numbers:
         request(session, f"{number} FLORA AVE", (-94.58, 39.03 - (number - 3000) * 2 * METRES))
