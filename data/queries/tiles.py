@@ -163,11 +163,11 @@ def _compiled(layer: str, z: int, chosen: ReportFilter) -> tuple[str, dict[str, 
 
 
 def _mvt(name: str, features: Subquery, id_name: str | None = None) -> ColumnElement[Any]:
-    """Give an MVT layer of the rows, whose geometry is `geom`."""
+    """Give an MVT layer of the rows, whose geometry is `geom`; ST_AsMVT passes over null ones."""
     every: ColumnElement[Any] = literal_column(f"{features.name}.*")
     named = () if id_name is None else (id_name,)
     tile = func.ST_AsMVT(every, name, EXTENT, "geom", *named)
-    return select(tile).where(features.c.geom.is_not(None)).scalar_subquery()
+    return select(tile).select_from(features).scalar_subquery()
 
 
 def _in_tile(
@@ -204,25 +204,36 @@ def _cells(counted: Subquery, counts: Sequence[str]) -> ColumnElement[Any]:
 
 
 def _placed(centre: _Expression, *columns: Any, where: ColumnElement[bool]) -> Subquery:
-    """Give rows with the cell (cx, cy) that holds each one's centre, for the tile's own cells."""
+    """Give rows with the cell (cx, cy) that holds each one's centre."""
     centred = select(centre.label("centre"), *columns).where(where).subquery("centred")
     # Written out instead of calling tile_x and tile_y, which PostgreSQL does not inline: 4 times as
     # quick for a million reports.
     across = (func.ST_X(centred.c.centre) + 180.0) / 360.0
     down = 0.5 - func.asinh(func.tan(func.radians(func.ST_Y(centred.c.centre)))) / (2.0 * func.pi())
     rest = [column for column in centred.c if column.name != "centre"]
-    placed = select(
-        cast(func.floor(across * _CELLS), Integer).label("cx"),
-        cast(func.floor(down * _CELLS), Integer).label("cy"),
-        *rest,
-    ).subquery("placed")
-    # The box has a margin; the cell alone decides where a place belongs, so that one on an edge is
-    # counted once.
+    return (
+        select(
+            cast(func.floor(across * _CELLS), Integer).label("cx"),
+            cast(func.floor(down * _CELLS), Integer).label("cy"),
+            *rest,
+        )
+        .offset(0)  # or else PostgreSQL would work the cell out wherever it is named
+        .subquery("placed")
+    )
+
+
+def _counted(placed: Subquery, counts: Sequence[ColumnElement[Any]]) -> Subquery:
+    """Give the counts of the tile's own cells.
+
+    The box has a margin; the cell alone decides where a place belongs, so that one on an edge is
+    counted once. Asked of groups, not of rows, where PostgreSQL would expect next to none to pass.
+    """
     own = [
-        column.op(">>")(CELL_STEPS) == place
+        func.min(column).op(">>")(CELL_STEPS) == place
         for column, place in ((placed.c.cx, _X), (placed.c.cy, _Y))
     ]
-    return select(placed).where(*own).subquery("own")
+    cells = select(placed.c.cx, placed.c.cy, *counts).group_by(placed.c.cx, placed.c.cy)
+    return cells.having(and_(*own)).subquery("counted")
 
 
 def _counts_of_reports(
@@ -275,12 +286,11 @@ def _reports(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
         return _tallied(chosen)
     conditions = and_(_near(Report.public_geom), *public_reports(chosen))
     if z < CELLS_BELOW:
-        own = _placed(
+        placed = _placed(
             func.ST_Centroid(Report.public_geom), Report.kind, Report.status, where=conditions
         )
-        counts = _counts_of_reports(literal_column("1", Integer), own.c.kind, own.c.status)
-        counted = select(own.c.cx, own.c.cy, *counts).group_by(own.c.cx, own.c.cy)
-        return _cells(counted.subquery("counted"), _REPORT_COUNTS)
+        counts = _counts_of_reports(literal_column("1", Integer), placed.c.kind, placed.c.status)
+        return _cells(_counted(placed, counts), _REPORT_COUNTS)
     features = select(
         Report.id,
         Report.kind,
@@ -296,17 +306,16 @@ def _points(
     geometry: _Column,
     *attributes: _Expression,
     where: ColumnElement[bool] | None = None,
-    counted: bool = True,
+    in_cells: bool = True,
 ) -> Callable[[int, ReportFilter], ColumnElement[Any]]:
     """Give the layer of a table of points, counted at low zooms."""
     table = geometry.class_
 
     def statement(z: int, chosen: ReportFilter) -> ColumnElement[Any]:
         conditions = _near(geometry) if where is None else and_(_near(geometry), where)
-        if counted and z < CELLS_BELOW:
-            own = _placed(geometry, where=conditions)
-            cells = select(own.c.cx, own.c.cy, func.count().label("n"))
-            return _cells(cells.group_by(own.c.cx, own.c.cy).subquery("counted"), ("n",))
+        if in_cells and z < CELLS_BELOW:
+            counted = _counted(_placed(geometry, where=conditions), [func.count().label("n")])
+            return _cells(counted, ["n"])
         features = select(table.id, *attributes, _in_tile(geometry).label("geom"))
         return _mvt(name, features.where(conditions).subquery(name), "id")
 
@@ -376,7 +385,7 @@ _STATEMENTS: dict[str, Callable[[int, ReportFilter], ColumnElement[Any]]] = {
         ServiceLocation.geom,
         ServiceLocation.type,
         where=~ServiceLocation.confidential,
-        counted=False,
+        in_cells=False,
     ),
     "block_watches": _polygons("block_watches", BlockWatch.boundary),
     "neighbourhoods": _polygons("neighbourhoods", Area.geom, Area.layer == AreaLayer.NEIGHBOURHOOD),
