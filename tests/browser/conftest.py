@@ -1,25 +1,35 @@
 """A real Chromium on the sample city, which fails a test for any error the page hides."""
 
+import os
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from psycopg import sql
 from sqlalchemy.orm import Session
 
 from data import database
-from data.sample import load as sample
+from data.sample.city import sample_city
+from data.sample.load import load
 from server.app import create_app
 from server.settings import Settings
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+SAMPLE = "porchlight_sample_city"
+SECRET = "s" * 32
+UNTIL = datetime(2026, 6, 1, 18, 30, tzinfo=UTC)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,22 +39,47 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(server, template, worker, tmp_path_factory) -> Iterator[str]:
-    """The sample city, served."""
-    url = server.create(f"porchlight_browser_{worker}", template)
+def city_url(server, template, worker) -> Iterator[str]:
+    """A database with the sample city. It is loaded once a run, however many workers there are."""
+    name = f"porchlight_browser_{worker}"
+    plain = server.url.set(drivername="postgresql", database="postgres")
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
+        # Whoever comes later waits, and finds the city there.
+        admin.execute("SELECT pg_advisory_lock(hashtext('porchlight tests: sample city'))")
+        loaded_by = admin.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
+            [SAMPLE],
+        ).fetchone()
+        if loaded_by != (RUN,):
+            _load(server.create(SAMPLE, template))
+            admin.execute(
+                sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(SAMPLE), RUN)
+            )
+        url = server.create(name, SAMPLE)
+    yield url
+    server.drop(name)
+
+
+def _load(url: str) -> None:
     engine = database.engine(url)
     with Session(engine) as session:
-        sample.load(session, until=datetime.now(UTC))
+        load(session, sample_city(1, UNTIL), secret=SECRET.encode())
         session.commit()
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def site(city_url, tmp_path_factory) -> Iterator[str]:
+    """The sample city, served. Tests add reports to it, so none may count on how many there are."""
     settings = Settings(
-        database_url=url, var=tmp_path_factory.mktemp("var"), position_secret="s" * 32
+        database_url=city_url, var=tmp_path_factory.mktemp("var"), position_secret=SECRET
     )
     config = uvicorn.Config(create_app(settings), port=0, log_level="warning")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run)
     thread.start()
     while not running.started:
+        assert thread.is_alive()
         time.sleep(0.02)
     host, port = running.servers[0].sockets[0].getsockname()[:2]
     yield f"http://{host}:{port}"

@@ -64,6 +64,11 @@ export function start(map, base_, layers, config) {
   container.setAttribute("role", "region");
   container.setAttribute("aria-label", words.map);
   map.attributionControl.setPrefix(false);
+  // The full-screen button changes its title alone, but it is the label that is read aloud.
+  map.on("enterFullscreen exitFullscreen", () => {
+    const button = container.querySelector(".leaflet-fullscreen-icon");
+    button.setAttribute("aria-label", button.title);
+  });
   const notices = new Notices(map);
   if (config.layers_panel) layersPanel(map, layers, words);
   if (config.places) searchControl(map, { address: config.places, words });
