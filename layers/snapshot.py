@@ -47,10 +47,10 @@ def snapshot(
     Parameters
     ----------
     collections : mapping of str to GeoJSON FeatureCollection
-        By name of the layer; only these layers are on the map. Positions in EPSG:4326, of what is
-        public only: everything given stands in the file. A feature has an `id`, the attributes
-        that its layer's tiles carry, and for its popup `title` and `facts` (a list of `label` and
-        `value`) as plain text.
+        By name of the layer; these layers and no others are on the map, all of them on at first.
+        Positions in EPSG:4326, of what is public only: everything given stands in the file. A
+        feature has an `id`, the attributes that its layer's tiles carry, and for its popup `title`
+        and `facts` (a list of `label` and `value`) as plain text.
     base : mapping of str to GeoJSON FeatureCollection
         The base map: city, water, park, block, street, label, with the attributes of its tiles.
     view : View
@@ -84,7 +84,7 @@ def snapshot(
     parts = atlas(
         [layer for layer in LAYERS if layer.name in collections],
         view,
-        Options(mode="snapshot", asset=inside, translate=translate),
+        Options(mode="snapshot", shown=tuple(collections), asset=inside, translate=translate),
     )
     return _PAGE.render(
         language=language,

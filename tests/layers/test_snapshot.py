@@ -113,6 +113,11 @@ def test_only_the_layers_given_are_on_the_map():
     assert "layer_reports" not in html
 
 
+def test_the_layers_given_are_on_even_those_that_a_map_hides_at_first():
+    html = written(collections={"street_lights": collection({"status": "out"})})
+    assert "layer_street_lights.addTo(map_porchlight)" in html
+
+
 def test_an_unknown_layer_is_named_with_those_that_are_known():
     with pytest.raises(ValueError, match=r"no layers rumours.*reports"):
         written(collections={"rumours": collection()})
