@@ -136,9 +136,9 @@ def store_areas(connection: psycopg.Connection) -> None:
         )
 
 
-def store_reports(connection: psycopg.Connection, count: int) -> imports.Summary:
+def store_reports(connection: psycopg.Connection, records: pa.Table) -> imports.Summary:
     """Store made-up reports by the loader, with all that hangs on them."""
-    source = GeneratedReports(reports(count))
+    source = GeneratedReports(records)
     return imports.run(
         connection, source, File(Path(__file__), "made up"), secret=b"s" * 32, again=True
     )

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from data.load import Loader, Source, Supplement
 from data.load_reports import ReportLoader
+from data.load_service_locations import ServiceLocationLoader
 from data.sources.batch import File
 
 _READ_BYTES = 1 << 20
@@ -106,10 +107,14 @@ def run(
     ).fetchone()
     assert started is not None
     writer = _writer(connection, source, started[0], secret)
-    for batch in source.batches(file):
-        writer.add(batch)
-        progress(len(batch))
-    writer.finish()
+    try:
+        for batch in source.batches(file):
+            writer.add(batch)
+            progress(len(batch))
+        writer.finish()
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        # The sources check what the tables ask for; this says at least which file it was.
+        raise file.broken(f"the database refuses a row: {error}") from error
     summary = Summary(
         run_id=started[0], known=False, left_out=dict(writer.left_out), **writer.counts
     )
@@ -179,6 +184,8 @@ def _writer(
 ) -> Loader:
     if source.target.table == "report":
         return ReportLoader(connection, source, run_id, secret)
+    if source.target.table == "service_location":
+        return ServiceLocationLoader(connection, source, run_id)
     if source.target.supplements:
         return Supplement(connection, source, run_id)
     return Loader(connection, source, run_id)

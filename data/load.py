@@ -104,6 +104,7 @@ class Loader:
 
     def __init__(self, connection: psycopg.Connection[Any], source: Source, run_id: int) -> None:
         self.connection = connection
+        self.source = source
         self.target = source.target
         self.run_id = run_id
         self._constants = {"source": source.name, **self.target.within}
@@ -116,6 +117,11 @@ class Loader:
 
     def add(self, batch: Batch) -> None:
         """Write one batch."""
+        for column in batch.records.schema:
+            if pa.types.is_string(column.type):
+                # PostgreSQL has no such text.
+                zero = pc.match_substring(batch.records.column(column.name), "\0").fill_null(False)
+                batch.discard(np.asarray(zero), column.name, "holds a character zero")
         self.complete(batch)
         prints = fingerprints(batch.records)
         known = self._known(batch.records.column(self.target.key))

@@ -40,6 +40,7 @@ class Location(BaseModel):
     name: Text = Field(min_length=1)
     id: Text | None = None
     type: Text | None = None
+    organization: Text | None = None
     address: Text | None = None
     phone: Text | None = None
     hours: Text | None = None
@@ -78,7 +79,7 @@ class ServiceLocations:
             places = shapes[batch.kept]
             texts = {
                 field: pa.array([getattr(one, field) or "" for one in held], pa.string())
-                for field in ("address", "phone", "hours", "website")
+                for field in ("organization", "address", "phone", "hours", "website")
             }
             yield batch.hold(
                 pa.table(

@@ -16,6 +16,7 @@ from data import database, imports
 from data.download import DownloadError, downloaded, is_url
 from data.load import MissingError, Source
 from data.queries import gazetteer
+from data.queries.imports import is_sample
 from data.sources.batch import BrokenFileError, File
 from data.sources.registry import sources
 from server.commands.database import upgraded_database
@@ -105,6 +106,12 @@ def _bring_in(
         with Session(engine) as session, shown:
             connection: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]  # psycopg's, as the URL says
             source = sources(partial(imports.stored_neighbourhoods, connection))[name]
+            if is_sample(session):
+                console.print(
+                    "This database holds the sample city, beside which the file will stand. For a "
+                    "real city take an empty database.",
+                    style="yellow",
+                )
             task = shown.add_task(f"Importing {name}", total=None, rate=0.0)
 
             def advance(rows: int) -> None:

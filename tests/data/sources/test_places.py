@@ -240,6 +240,32 @@ def test_service_locations_come_from_a_table_by_their_mapping(bring_in, rows):
     ]
 
 
+def test_the_organization_behind_a_place_is_found_or_added(bring_in, connection, rows):
+    connection.execute("INSERT INTO organization (name) VALUES ('Public Library')")
+    content = (
+        "id,name,organization,lat,lon\n1,Plaza,Public Library,39.04,-94.59\n"
+        "2,Hope House,Hope,39.05,-94.58\n3,Corner,,39.06,-94.58\n"
+    )
+
+    bring_in("service_locations", content)
+    again = bring_in("service_locations", content, again=True)
+
+    assert again.unchanged == 3
+    assert rows(
+        "SELECT place.name, organization.name FROM service_location AS place "
+        "LEFT JOIN organization ON organization.id = organization_id ORDER BY place.id"
+    ) == [("Plaza", "Public Library"), ("Hope House", "Hope"), ("Corner", None)]
+
+
+def test_text_that_the_database_can_not_hold_is_rejected(bring_in, one):
+    summary = bring_in(
+        "gtfs_stops", "stop_id,stop_name,stop_lat,stop_lon\n1,He\0re,39,-94\n2,There,39,-94\n"
+    )
+
+    assert (summary.inserted, summary.rejected) == (1, 1)
+    assert one("SELECT column_name, row ->> 'stop_id' FROM rejected_row") == ("name", "1")
+
+
 def test_a_mapping_of_nothing_is_refused_with_what_can_be_mapped(bring_in):
     with pytest.raises(BrokenFileError, match=r"there is no title to map. block_watches maps name"):
         bring_in("block_watches", watches("Oak"), name="a.geojson", columns={"title": "NAME"})
