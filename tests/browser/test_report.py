@@ -1,0 +1,303 @@
+"""Reporting a problem, in a real browser."""
+
+import re
+import uuid
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.city_map import CityMap
+
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
+ARRIVED = "Thank you. Your report has arrived."
+
+
+class Form:
+    """The form as somebody fills it in."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.address = page.get_by_label("Address, corner or landmark")
+        self.description = page.get_by_label("What should the city know?")
+        self.choices = page.get_by_role("group", name="Did you mean").get_by_role("radio")
+        self.map = page.locator("[data-pick-map] .folium-map")
+        self.problems = page.get_by_role("alert")
+
+    def open(self) -> "Form":
+        self.page.goto("/report")
+        return self
+
+    def choose(self, kind: str, category: str) -> "Form":
+        self.pick(self.page.get_by_role("radio", name=re.compile(f"^{kind}")))
+        self.pick(self.page.get_by_role("radio", name=category, exact=True))
+        return self
+
+    def pick(self, radio: Locator) -> None:
+        """Choose as a finger does: the whole card around a radio button is its label."""
+        self.page.locator(f'label[for="{radio.get_attribute("id")}"]').click()
+        expect(radio).to_be_checked()
+
+    def send(self) -> None:
+        self.page.get_by_role("button", name="Send report").click()
+
+
+def arrived(page: Page) -> int:
+    """Wait for the page of the report that was sent and give its number."""
+    page.wait_for_url(re.compile(r"/reports/\d+\?new=1$"))
+    expect(page.get_by_role("status").first).to_contain_text(ARRIVED)
+    return int(re.search(r"/reports/(\d+)", page.url)[1])
+
+
+def position(page: Page, id: int) -> tuple[float, float]:
+    """Give latitude and longitude of a report, as everybody may read them."""
+    longitude, latitude = page.request.get(f"/api/reports/{id}").json()["geometry"]["coordinates"]
+    return latitude, longitude
+
+
+def file_report(page: Page, category: str, address: str) -> int:
+    sent = page.request.post(
+        "/api/reports",
+        data={"category": category, "address": address},
+        headers={"Idempotency-Key": uuid.uuid4().hex},
+    )
+    assert sent.status == 201, sent.text()
+    return sent.json()["id"]
+
+
+@pytest.fixture
+def form(phone: Page) -> Form:
+    return Form(phone).open()
+
+
+@pytest.fixture
+def plain(open_context) -> Form:
+    """The form in a phone without JavaScript."""
+    return Form(open_context(**PHONE, java_script_enabled=False).new_page()).open()
+
+
+def test_emergency_comes_first(form):
+    expect(form.page.get_by_role("note").filter(has_text="Call 911").first).to_be_in_viewport()
+
+
+def test_a_tap_on_the_map_makes_a_report_that_is_on_the_map(form):
+    page = form.page
+    form.choose("Lighting", "Light is on all day")
+    form.map.scroll_into_view_if_needed()
+    form.map.tap(position={"x": 150, "y": 120})
+    expect(form.map).to_contain_text("Place chosen.")
+    expect(form.address).not_to_have_value("")  # the place has a name that one can read back
+    tapped = tuple(float(page.locator(f"#{name}").input_value()) for name in ("lat", "lon"))
+    form.send()
+    id = arrived(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Light is on all day")
+    expect(page.locator(".report-status")).to_contain_text("Received")
+    assert position(page, id) == pytest.approx(tapped, abs=1e-6)
+    page.get_by_role("link", name="See it on the map").click()
+    city_map = CityMap(page).settle()
+    city_map.wait_for_ink("reports", spot=city_map.spot(*tapped))
+    expect(page.locator(f'[data-feature="reports/{id}"]')).to_be_attached()
+
+
+def test_the_phones_position_is_taken(open_context):
+    here = (39.0301, -94.5733)
+    context = open_context(
+        **PHONE,
+        geolocation={"latitude": here[0], "longitude": here[1]},
+        permissions=["geolocation"],
+    )
+    form = Form(context.new_page()).open()
+    form.choose("Cleanup", "Sign missing or damaged")
+    form.page.get_by_role("button", name="Use my position").tap()
+    expect(form.map).to_contain_text("Place chosen.")
+    form.send()
+    assert position(form.page, arrived(form.page)) == pytest.approx(here, abs=1e-6)
+
+
+def test_a_phone_that_keeps_its_position_to_itself_is_told_what_else_to_do(form):
+    form.page.get_by_role("button", name="Use my position").tap()
+    expect(form.page.get_by_text("Your position is not to be had.")).to_be_visible()
+
+
+def test_an_address_is_suggested_while_it_is_typed(form):
+    form.choose("Problem spots", "Blind corner or hidden path")
+    form.address.press_sequentially("3901 wabsh")
+    suggested = form.page.get_by_role("listbox", name="Places found").get_by_role("option")
+    expect(suggested.first).to_contain_text("Wabash Ave")
+    label = suggested.first.locator("span").inner_text()
+    suggested.first.tap()
+    expect(form.address).to_have_value(label)
+    expect(form.map).to_contain_text("Place chosen.")
+    form.send()
+    id = arrived(form.page)
+    found = form.page.request.get("/api/places", params={"q": label}).json()["places"][0]
+    assert position(form.page, id) == pytest.approx((found["lat"], found["lon"]), abs=1e-5)
+
+
+def test_a_place_is_chosen_by_keyboard_alone(desktop):
+    form = Form(desktop).open()
+    page = form.page
+    page.get_by_role("radio", name=re.compile("^Cleanup")).focus()
+    page.keyboard.press("Space")
+    page.get_by_role("radio", name="Graffiti", exact=True).focus()
+    page.keyboard.press("Space")
+    form.map.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("Enter")
+    expect(form.map).to_contain_text("Place chosen.")
+    page.get_by_role("button", name="Send report").focus()
+    page.keyboard.press("Enter")
+    arrived(page)
+
+
+class TestWithoutJavaScript:
+    def test_a_street_is_asked_back_and_a_place_chosen(self, plain):
+        plain.page.context.witness.expect("422")
+        plain.choose("Cleanup", "Abandoned vehicle")
+        plain.address.fill("Benton Blvd")
+        plain.description.fill("A blue van without wheels.")
+        plain.send()
+        expect(plain.problems).to_contain_text("Please check one thing")
+        expect(plain.page.get_by_role("radio", name="Abandoned vehicle")).to_be_checked()
+        expect(plain.description).to_have_value("A blue van without wheels.")
+        expect(plain.choices.first).to_be_visible()
+        plain.pick(plain.choices.first)
+        plain.send()
+        arrived(plain.page)
+        expect(plain.page.get_by_role("heading", level=1)).to_have_text("Abandoned vehicle")
+
+    def test_what_is_known_is_offered_and_joined(self, plain):
+        known = file_report(plain.page, "light_day_burner", "2700 Prospect Ave")
+        plain.choose("Lighting", "Light is on all day")
+        plain.address.fill("2700 Prospect Ave")
+        plain.send()
+        expect(plain.page.get_by_role("heading", level=1)).to_have_text("Is it one of these?")
+        plain.page.get_by_role("button", name="This is it, and it affects me, too").first.click()
+        plain.page.wait_for_url(re.compile(rf"/reports/{known}\?supported=1"))
+        expect(plain.page.locator("#support")).to_contain_text("1 neighbour says")
+
+    def test_what_is_new_is_sent_although_something_like_it_is_near(self, plain):
+        known = file_report(plain.page, "light_day_burner", "2900 Prospect Ave")
+        plain.choose("Lighting", "Light is on all day")
+        plain.address.fill("2900 Prospect Ave")
+        plain.send()
+        plain.page.get_by_role("button", name="No, mine is new: send it").click()
+        assert arrived(plain.page) != known
+
+    def test_one_can_go_back_to_the_form_and_finds_it_as_it_was(self, plain):
+        file_report(plain.page, "light_day_burner", "3100 Prospect Ave")
+        plain.choose("Lighting", "Light is on all day")
+        plain.address.fill("3100 Prospect Ave")
+        plain.description.fill("The one before the church.")
+        plain.send()
+        plain.page.get_by_role("button", name="Back to the form").click()
+        expect(plain.address).to_have_value("3100 Prospect Ave")
+        expect(plain.description).to_have_value("The one before the church.")
+        expect(plain.page.get_by_role("radio", name="Light is on all day")).to_be_checked()
+
+    def test_a_double_click_sends_one_report(self, plain):
+        plain.choose("Problem spots", "Blind corner or hidden path")
+        plain.address.fill("2500 Prospect Ave")
+        plain.page.get_by_role("button", name="Send report").dblclick()
+        latitude, longitude = position(plain.page, arrived(plain.page))
+        around = f"{longitude - 1e-5},{latitude - 1e-5},{longitude + 1e-5},{latitude + 1e-5}"
+        found = plain.page.request.get(
+            "/api/reports", params={"bbox": around, "category": "blind_corner"}
+        ).json()
+        assert len(found["features"]) == 1
+
+    def test_filters_and_list_work(self, plain):
+        page = plain.page
+        page.goto("/")
+        page.get_by_text("Lighting", exact=True).first.click()
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.wait_for_url(re.compile("kind=lighting"))
+        page.get_by_role("link", name="Show the list").click()
+        entries = page.locator(".report-entry .report-meta")
+        expect(entries).to_have_count(50)
+        assert all(text.startswith("Lighting") for text in entries.all_inner_texts())
+
+
+def test_a_neighbour_counts_once(form, open_context):
+    id = file_report(form.page, "graffiti", "2700 Prospect Ave")
+    page = form.page
+    for _ in range(2):
+        page.goto(f"/reports/{id}")
+        page.get_by_role("button", name="Affects me too").click()
+        page.wait_for_url(re.compile("supported=1"))
+        expect(page.locator("#support")).to_contain_text("1 neighbour says")
+    other: BrowserContext = open_context(**PHONE)
+    another = other.new_page()
+    another.goto(f"/reports/{id}")
+    another.get_by_role("button", name="Affects me too").click()
+    expect(another.locator("#support")).to_contain_text("2 neighbours say")
+
+
+def test_an_error_keeps_all_that_was_typed(form):
+    page = form.page
+    page.context.witness.expect("422")
+    form.choose("Cleanup", "Graffiti")
+    form.address.fill("99999 Nowhere Lane")
+    form.pick(page.get_by_role("radio", name="On another day"))
+    page.get_by_label("Day", exact=True).fill("2026-05-20")
+    form.description.fill("On the wall, twice as high as I am.")
+    page.get_by_text("Leave an e-mail address or a phone number").click()
+    page.get_by_label("E-mail address").fill("ann at example")
+    form.send()
+    expect(form.problems.first).to_be_focused()
+    expect(form.problems.first).to_contain_text("Please check 2 things")
+    expect(form.problems.first).to_contain_text("99999 Nowhere Lane")
+    expect(page.get_by_role("radio", name="Graffiti", exact=True)).to_be_checked()
+    expect(form.address).to_have_value("99999 Nowhere Lane")
+    expect(page.get_by_label("Day", exact=True)).to_have_value("2026-05-20")
+    expect(form.description).to_have_value("On the wall, twice as high as I am.")
+    expect(page.get_by_label("E-mail address")).to_have_value("ann at example")
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+    # Each thing that is wrong is told again at its field, and a link leads there.
+    expect(form.address).to_have_attribute("aria-invalid", "true")
+    form.problems.get_by_role("link", name=re.compile("no e-mail address")).click()
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+
+
+def test_a_swapped_coordinate_is_offered_back(form):
+    form.page.context.witness.expect("422")
+    form.choose("Cleanup", "Graffiti")
+    form.address.fill("-94.5851, 39.0622")
+    form.send()
+    expect(form.problems.first).to_contain_text("seem to be swapped")
+    expect(form.choices).to_have_count(1)
+    form.pick(form.choices.first)
+    form.send()
+    assert position(form.page, arrived(form.page)) == (39.0622, -94.5851)
+
+
+def test_a_place_outside_the_city_is_refused_by_name(form):
+    form.page.context.witness.expect("422")
+    form.choose("Cleanup", "Graffiti")
+    form.address.fill("39.30, -94.90")
+    form.send()
+    expect(form.problems.first).to_contain_text("outside Kansas City")
+
+
+def test_markup_is_shown_as_text(form):
+    markup = "</textarea><img src=x onerror=alert(1)><b>bold</b>"
+    form.page.context.witness.expect("422")
+    form.choose("Cleanup", "Graffiti")
+    form.address.fill(markup)
+    form.description.fill(markup)
+    form.send()
+    expect(form.problems.first).to_contain_text(markup)
+    expect(form.address).to_have_value(markup)
+    expect(form.description).to_have_value(markup)
+    expect(form.page.locator("main b, main img[src=x]")).to_have_count(0)
+
+
+def test_wires_that_are_down_are_no_matter_for_a_form(form):
+    warning = form.page.get_by_text("Stay away and call 911 now.")
+    expect(warning).to_be_hidden()
+    form.choose("Lighting", "Pole or wires are damaged")
+    expect(warning).to_be_visible()
