@@ -79,20 +79,14 @@ _UNIT_WORDS = (
 )
 _UNITS = frozenset(_UNIT_WORDS.split())
 
-_JOINERS = frozenset({"and", "at", "y", "con", "esquina", "esq"})
+_JOINERS = frozenset({"and", "at", "y", "con", "esquina", "esq", "between", "entre"})
 
-_OPENINGS = (
-    ("the", "corner", "of"),
-    ("corner", "of"),
-    ("intersection", "of"),
-    ("esquina", "de"),
-    ("la", "esquina", "de"),
-    ("near",),
-    ("cerca", "de"),
-    ("at",),
-    ("on",),
-    ("en",),
+_OPENING_PHRASES = (
+    "the corner of, corner of, intersection of, in front of, across from, next to, outside of, "
+    "outside, behind, near, at, on, la esquina de, esquina de, cerca de, frente a, al lado de, "
+    "junto a, detras de, en"
 )
+_OPENINGS = tuple(tuple(phrase.split()) for phrase in _OPENING_PHRASES.split(", "))
 
 _ONES_WORDS = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
@@ -112,16 +106,31 @@ _ALIASES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("martin", "luther", "king"): ("martin", "luther", "king", "jr"),
     ("jc", "nichols"): ("j", "c", "nichols"),
     ("cleaver",): ("emanuel", "cleaver", "ii"),
+    ("cleaver", "ii"): ("emanuel", "cleaver", "ii"),
     ("emanuel", "cleaver"): ("emanuel", "cleaver", "ii"),
     ("emanuel", "cleaver", "2"): ("emanuel", "cleaver", "ii"),
+}
+
+_HIGHWAYS: Mapping[str, str] = {
+    "highway": "hwy",
+    "interstate": "i",
+    "mo": "m",
+    "missouri": "m",
+    "route": "m",
 }
 
 _WORDS: Mapping[str, str] = {"saint": "st", "mount": "mt", "fort": "ft"}
 
 _NUMBERED = re.compile(r"([0-9]{1,3})(?:[stndrh]|[a-z]{2,3})?")  # "31ts", too
+_GLUED = re.compile(
+    r"([0-9]{1,3}(?:st|nd|rd|th))(st|ave|av|ter|terr|blvd)"
+    r"|([nsew]|[ns][ew])([0-9]{1,3}(?:st|nd|rd|th))"
+    r"|([0-9]{1,6})([a-z]{4,})"
+)
 _HOUSE = re.compile(r"([0-9]{1,6})(?:-[0-9]+)?([a-z])?")
 _HOUSE_PART = re.compile(r"[0-9]/[0-9]|[a-df-mo-rt-vx-z]")  # "1/2", "A", no direction
 _POSTAL_CODE = re.compile(r"([0-9]{5})(?:-[0-9]{4})?")
+_NUMBERED_UNIT = re.compile(r"[0-9][nsew]")
 _SHORT_UNIT = re.compile(r"[0-9]+[a-z]?|[a-z][0-9]*|[0-9]+(?:-[0-9]+)")
 
 
@@ -153,8 +162,8 @@ class Street:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether the name is an ordinal, where one wrong digit is another street."""
-        return self.name[:1].isdigit()
+        """Whether the name has figures, of which one wrong makes another street."""
+        return any(character.isdigit() for character in self.name)
 
     @property
     def label(self) -> str:
@@ -240,16 +249,21 @@ def parse(text: str, localities: Collection[str] = ()) -> Address | Corner:
     >>> corner.first.street.label, corner.second.street.label
     ('Paseo', '31st')
     """
-    tokens = _trimmed(normalise(text[:LONGEST]).split(), localities)
-    for place, token in enumerate(tokens):
-        if token in _JOINERS and 0 < place < len(tokens) - 1:
-            rest = tokens[place + 1 :]
-            while len(rest) > 1 and (
-                rest[0] in _JOINERS or rest[0] == "de" or (rest[0] == "la" and rest[1].isdigit())
-            ):
-                rest = rest[1:]
-            return Corner(_address(tokens[:place]), _address(rest))
-    return _unjoined(tokens) or _address(tokens)
+    tokens = _trimmed(_unglued(normalise(text[:LONGEST]).split()), localities)
+    joined = [n for n, token in enumerate(tokens) if token in _JOINERS and 0 < n < len(tokens) - 1]
+    if len(joined) > 1 and tokens[joined[0]] == "at":  # "parking lot at 31st and Troost"
+        tokens = tokens[joined[0] + 1 :]
+        joined = [n - joined[0] - 1 for n in joined[1:]]
+    if not joined or joined[0] == 0:
+        return _unjoined(tokens) or _address(tokens)
+    rest = tokens[joined[0] + 1 :]
+    while len(rest) > 1 and (
+        rest[0] in _JOINERS or rest[0] == "de" or (rest[0] == "la" and rest[1].isdigit())
+    ):
+        rest = rest[1:]
+    # "Prospect between 39th and 40th" begins at 39th.
+    end = next((n for n, token in enumerate(rest) if n and token in _JOINERS), len(rest))
+    return Corner(_address(tokens[: joined[0]]), _address(rest[:end]))
 
 
 def street(text: str) -> Street:
@@ -293,6 +307,15 @@ def _unjoined(tokens: list[str]) -> Corner | None:
     return None
 
 
+def _unglued(tokens: Sequence[str]) -> list[str]:
+    """Part what lacks a space: "3311charlotte", "e39th", "39thst"."""
+    found: list[str] = []
+    for token in tokens:
+        parted = _GLUED.fullmatch(token)
+        found += [part for part in parted.groups() if part] if parted else [token]
+    return found
+
+
 def _trimmed(tokens: list[str], localities: Collection[str]) -> list[str]:
     """Leave out what opens a description of a place, and the city at its end."""
     for opening in _OPENINGS:
@@ -329,6 +352,7 @@ def _address(tokens: Sequence[str]) -> Address:
         and re.fullmatch(r"[0-9]{2,5}", tokens[-1] if tokens else "")
         # A type or direction alone before it makes it a numbered street.
         and any(token not in _TYPES and token not in _DIRECTIONS for token in tokens[:-1])
+        and not _highway(tokens, "")
     ):
         number = int(tokens[-1])  # "Avenida Troost 3311"
         tokens = tokens[:-1]
@@ -367,6 +391,13 @@ def _without_unit(tokens: list[str]) -> tuple[list[str], str]:
             if rest and rest[0] not in _DIRECTIONS and all(map(_SHORT_UNIT.fullmatch, rest)):
                 return tokens[: place + 1], " ".join(rest)
             break
+    if (
+        len(tokens) > 1
+        and _NUMBERED_UNIT.fullmatch(tokens[-1])
+        and tokens[-2] not in _DIRECTIONS
+        and not tokens[-2].isdigit()
+    ):
+        return tokens[:-1], tokens[-1]  # "3001 Paseo 1S"
     return tokens, ""
 
 
@@ -384,7 +415,19 @@ def _street(tokens: Sequence[str]) -> Street:
         kind = _TYPES[words.pop(0)]
     if len(words) > 1 and not suffix and not direction and words[-1] in _DIRECTIONS:
         suffix = _DIRECTIONS[words.pop()]
-    return Street(direction, " ".join(words if kind == "hwy" else _name(words)), kind, suffix)
+    if highway := _highway(words, kind):
+        return Street(direction, highway, "", suffix)
+    return Street(direction, " ".join(_name(words)), kind, suffix)
+
+
+def _highway(words: Sequence[str], kind: str) -> str:
+    """Give the one name of a highway: "71 Highway" and "Hwy 71" are US 71. Empty for a street."""
+    figures = [word for word in words if word.isdigit()]
+    systems = {_HIGHWAYS.get(word, word) for word in (*words, kind) if word and not word.isdigit()}
+    if len(figures) != 1 or not systems or not systems <= {"us", "i", "m", "hwy"}:
+        return ""
+    system, *others = sorted(systems - {"hwy"}) or ["us"]
+    return "" if others else f"{system} {figures[0]}"
 
 
 def _joined(tokens: Sequence[str]) -> list[str]:
@@ -486,7 +529,7 @@ def _ordinal(number: int) -> str:
 
 
 def _capital(word: str, *, first: bool) -> str:
-    if word in {"ii", "iii", "jc", "us"}:
+    if word in {"ii", "iii", "jc", "us", "m", "i"}:
         return word.upper()
     if word in {"of", "de"} and not first:
         return word

@@ -69,7 +69,7 @@ class Gazetteer:
         self._by_key: defaultdict[str, list[int]] = defaultdict(list)
         for index, street in enumerate(self._streets):
             self._by_key[street.key].append(index)
-        self._keys = sorted(key for key in self._by_key if not key[:1].isdigit())
+        self._keys = sorted({street.key for street in self._streets if not street.is_numbered})
         self._landmarks = _Phrases(landmarks)
 
     def streets(self, address: Address) -> list[Match]:

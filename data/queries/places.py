@@ -29,6 +29,7 @@ _FAR = 0.02
 _FAR_DEGREES = 0.1
 _SAME_CORNER_DEGREES = 0.0005
 _LANDMARK = 0.98
+_UNLIKELY = 0.5
 
 _ON_CORNER_M = 25.0
 _AT_HOUSE_M = 40.0
@@ -341,7 +342,11 @@ def _on_street(
         return _streets(session, names, scores, near)
     found = session.execute(_NUMBERED, {"streets": list(scores), "number": asked.number}).all()
     exact = {row.street_name_id for row in found if row.exact}
-    rows = [row for row in found if row.exact or row.street_name_id not in exact]
+    likelier = list(scores).index
+    rows = sorted(
+        (row for row in found if row.exact or row.street_name_id not in exact),
+        key=lambda row: (likelier(row.street_name_id), row.postal_code),
+    )
     codes = {id: {row.postal_code for row in rows if row.street_name_id == id} for id in scores}
     places = []
     for row in rows:
@@ -413,17 +418,19 @@ def _streets(
     if not scores:
         return []
     lon, lat = near or (None, None)
-    rows = session.execute(_MIDDLES, {"streets": list(scores), "lon": lon, "lat": lat})
+    found = session.execute(_MIDDLES, {"streets": list(scores), "lon": lon, "lat": lat})
+    middles = {row.id: row for row in found}
     return [
         Place(
-            label=names.labels[row.id],
+            label=names.labels[id],
             kind=PlaceKind.STREET,
-            lon=row.lon,
-            lat=row.lat,
-            score=scores[row.id],
+            lon=middles[id].lon,
+            lat=middles[id].lat,
+            score=score,
             exactness=Exactness.MIDDLE,
         )
-        for row in rows
+        for id, score in scores.items()
+        if id in middles
     ]
 
 
@@ -462,7 +469,8 @@ def _ranked(places: Iterable[Place], near: tuple[float, float] | None) -> list[P
             )
             for place in places
         ]
-    ranked = sorted(places, key=lambda place: -place.score)
+    likely = (place for place in places if place.score >= _UNLIKELY)
+    ranked = sorted(likely, key=lambda place: -place.score)
     seen = {(place.label, place.kind): place for place in reversed(ranked)}
     kept = [place for place in ranked if seen[place.label, place.kind] is place]
     return [replace(place, score=round(min(max(place.score, 0.0), 1.0), 4)) for place in kept]

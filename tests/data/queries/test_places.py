@@ -245,6 +245,18 @@ def test_of_places_that_fit_alike_the_nearer_comes_first(city):
     assert search(city, "100 elm", near=(-94.59, 39.03))[0].label == "100 W Elm St"
 
 
+def test_of_streets_that_fit_alike_the_longer_comes_first(city):
+    for name, count in (("W Elm St", 3), ("E Elm St", 5), ("N Elm St", 4)):
+        put_addresses(city, name, {100 + 2 * n: (-94.55, 39.01 + n / 1e4) for n in range(count)})
+    rebuild(city)
+    assert [place.label for place in search(city, "elm st")] == ["E Elm St", "N Elm St", "W Elm St"]
+    assert [place.label for place in search(city, "102 elm")] == [
+        "102 E Elm St",
+        "102 N Elm St",
+        "102 W Elm St",
+    ]
+
+
 def test_a_street_alone_is_shown_at_its_point_nearest_to_the_viewer(city):
     found = search(city, "norton ave", near=(NORTON + 0.01, 39.03))[0]
     assert (found.label, found.kind) == ("Norton Ave", PlaceKind.STREET)
