@@ -38,7 +38,7 @@ GROUPS = (
         ),
     ),
     ("robbery", "robbery"),
-    ("assault", "assault|intimidation|bomb threat|hit and run of a per"),
+    ("assault", "assau|intimidation|bomb threat|hit and run of a per"),
     ("vehicle_theft", "^auto theft"),
     ("burglary", "^burglary"),
     (
