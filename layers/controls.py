@@ -83,11 +83,23 @@ class Fullscreen(plugins.Fullscreen):
 class Locate(plugins.LocateControl):
     """Folium's button that shows where one is."""
 
+    # The plugin would tell of a failure by an alert, in English; our modules do it on the page.
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+            L.control.locate({
+                ...{{ this.options|tojson }}, onLocationError: () => {},
+            }).addTo({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
     def __init__(self, translate: Callable[[str], str]) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # folium types a part of itself
             position="topleft",
             setView="once",
             showPopup=False,
+            markerStyle={"keyboard": False},  # it does nothing, so it is no button
             locateOptions={"enableHighAccuracy": True, "maxZoom": 17},
             strings={
                 "title": translate(N_("Show where I am")),

@@ -26,6 +26,7 @@ _WORDS: Mapping[str, str] = {
     "your_place": N_("The place you chose"),
     "place_chosen": N_("Place chosen. Drag the pin or tap again to change it."),
     "pick_help": N_("Tap the map where the problem is."),
+    "no_position_here": N_("Your position is not to be had. Look for an address instead."),
     "no_position": N_("Your position is not to be had. Tap the map instead."),
 }
 

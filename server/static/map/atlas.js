@@ -75,6 +75,7 @@ export function start(map, base_, layers, config) {
   if (config.mode === "pick") pick(map, config);
   else clicks(map, layers, config);
   if (config.mode === "look") pinAt(map.getCenter(), { interactive: false }).addTo(map);
+  if (config.mode === "browse") sayNoPosition(map, notices, words);
   watchLoading(map, base_, layers, notices, words);
   if (config.mode === "snapshot") base_.addTo(map);
   else follow(map, base_, layers, config, notices);
@@ -161,6 +162,12 @@ function clicks(map, layers, config) {
     popups.open(layer, [{ id }], place(entry));
     map.getContainer().focus();
   });
+}
+
+/** Says that the phone's position is not to be had, until the map moves. */
+function sayNoPosition(map, notices, words) {
+  map.on("locationerror", () => notices.set("position", words.no_position_here, "warning"));
+  map.on("locationfound movestart", () => notices.set("position", ""));
 }
 
 /** Says in words what could not be loaded, and, apart from it, that there is nothing here. */
