@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from babel.dates import format_datetime
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, Field
 from sqlalchemy.orm import Session
 
@@ -184,7 +185,8 @@ def download_snapshot(
     try:
         box = bounds(query.bbox)
     except ValueError as error:
-        raise Problem(422, _("Some of this cannot be used"), str(error)) from error
+        fault = {"loc": ("query", "bbox"), "msg": str(error)}
+        raise RequestValidationError([fault]) from error
     try:
         text = snapshot_of(
             session,
