@@ -13,11 +13,10 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    Text,
     and_,
-    cast,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -713,20 +712,22 @@ def features(
         .where(*narrowed)
         .order_by(*newest)
         .limit(limit + 1)
-        .subquery()
+        .subquery("page")
     )
-    feature = func.json_build_object(
-        "type", "Feature",
-        "id", rows.c.id,
-        "geometry", cast(func.ST_AsGeoJSON(rows.c.public_geom, _DECIMALS), JSON),
-        "properties", func.json_build_object(
-            *(part for name, column in _PROPERTIES.items() for part in (name, rows.c[column]))
-        ),
-    )  # fmt: skip
+    # Put together as text, since an object inside of an object is written and read once more.
+    feature = func.concat(
+        '{"type":"Feature","id":',
+        rows.c.id,
+        ',"geometry":',
+        func.ST_AsGeoJSON(rows.c.public_geom, _DECIMALS),
+        ',"properties":',
+        literal_column(_PROPERTIES, JSON),
+        "}",
+    )
     on_page = rows.c.n <= limit
     last = rows.c.n == limit
     return select(
-        func.string_agg(cast(feature, Text), aggregate_order_by(literal(","), rows.c.n))
+        func.string_agg(feature, aggregate_order_by(literal(","), rows.c.n))
         .filter(on_page)
         .label("features"),
         func.count().label("found"),
@@ -735,17 +736,10 @@ def features(
     )
 
 
-_PROPERTIES = {
-    "kind": "kind",
-    "category": "category_code",
-    "status": "status",
-    "severity": "severity",
-    "occurred_at": "occurred_at",
-    "reported_at": "reported_at",
-    "updated_at": "updated_at",
-    "closed_at": "closed_at",
-    "neighbourhood": "neighbourhood_id",
-    "council_district": "council_district_id",
-    "block_watch": "block_watch_id",
-    "duplicate_of": "duplicate_of_id",
-}
+_PROPERTIES = """row_to_json((SELECT properties FROM (SELECT
+    page.kind, page.category_code AS category, page.status, page.severity, page.occurred_at,
+    page.reported_at, page.updated_at, page.closed_at, page.neighbourhood_id AS neighbourhood,
+    page.council_district_id AS council_district, page.block_watch_id AS block_watch,
+    page.duplicate_of_id AS duplicate_of
+) AS properties))"""
+"""The public facts of a row of the page. An object built of pairs takes half as long again."""
