@@ -2,33 +2,65 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 import psycopg
 import typer
+import typer.main
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
+from typer.core import TyperGroup
 
 from data.cluster import ClusterError
-from server.commands import db
-from server.commands.doctor import doctor
-from server.commands.import_ import import_
-from server.commands.sample import sample
-from server.commands.serve import serve
-from server.commands.snapshot import snapshot
 from server.settings import SettingsError
 
+COMMANDS = {
+    "serve": "server.commands.serve:serve",
+    "db": "server.commands.db:app",
+    "doctor": "server.commands.doctor:doctor",
+    "import": "server.commands.import_:import_",
+    "sample": "server.commands.sample:sample",
+    "snapshot": "server.commands.snapshot:snapshot",
+}
+"""Name to module and attribute: a function, or a Typer application with commands of its own."""
+
+
+class Lazily(TyperGroup):
+    """Loads a command when it is called: a server should not hold all that imports need."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Give the names in their order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Load one command, or give None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), attribute)
+        around = typer.Typer(callback=_nothing, add_completion=False)
+        if isinstance(found, typer.Typer):
+            around.add_typer(found, name=cmd_name)
+        else:
+            around.command(cmd_name)(found)
+        group = typer.main.get_command(around)
+        assert isinstance(group, TyperGroup)
+        return group.commands[cmd_name]
+
+
+def _nothing() -> None:
+    """Stand before the commands; without it Typer takes a single one for the whole program."""
+
+
 app = typer.Typer(
+    cls=Lazily,
     help="Porchlight: a neighbourhood crime-prevention map. Settings: docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they may hold what people wrote
+    callback=_nothing,
 )
-app.command()(serve)
-app.add_typer(db.app, name="db")
-app.command()(doctor)
-app.command("import")(import_)
-app.command()(sample)
-app.command()(snapshot)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

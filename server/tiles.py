@@ -37,8 +37,8 @@ from server.schemas.problems import described
 PREFIX = "/tiles/"
 SUFFIX = ".mvt"
 
-CACHE_BYTES = 64 * 1024 * 1024
-"""Bytes of tiles that a process keeps."""
+CACHE_BYTES = 32 * 1024 * 1024
+"""Bytes of tiles that a process keeps: some 1,400 of them, so that it stays well below 300 MiB."""
 
 ENTRY_BYTES = 1_000
 """What an entry weighs beside its tile, about."""
