@@ -2,18 +2,23 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ColumnElement,
+    DateTime,
+    Float,
     Row,
     Select,
     and_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -688,7 +693,8 @@ def page_of_features(
     -------
     FeaturePage
     """
-    found = session.execute(features(chosen, bounds, limit, after)).one()
+    statement, values = features(chosen, bounds, limit, after)
+    found = session.execute(statement, values).one()
     return FeaturePage(
         features=(found.features or "").encode(),
         count=min(found.found, limit),
@@ -698,17 +704,33 @@ def page_of_features(
 
 def features(
     chosen: ReportFilter, bounds: Bounds | None, limit: int, after: Cursor | None
-) -> Select[Any]:
-    """Give the statement of a page: its features, how many were found, and the last one."""
+) -> tuple[Select[Any], dict[str, Any]]:
+    """Give the statement of a page (its features, how many were found, the last one), and values."""
+    values = {} if after is None else {"after_at": after.reported_at, "after_id": after.id}
+    if bounds is not None:
+        values |= asdict(bounds)
+    return _features(chosen, bounds is not None, limit, after is not None), values
+
+
+@lru_cache(maxsize=256)
+def _features(chosen: ReportFilter, bounded: bool, limit: int, follows: bool) -> Select[Any]:
+    """Build the statement, which takes longer than all else of a request: kept, page after page."""
     newest = (Report.reported_at.desc(), Report.id.desc())
     narrowed = public_reports(chosen)
-    if bounds is not None:
-        narrowed.append(in_view(bounds))
-    if after is not None:
-        narrowed.append(tuple_(Report.reported_at, Report.id) < tuple_(after.reported_at, after.id))
+    if bounded:
+        sides: Any = [bindparam(side, type_=Float) for side in Bounds.__slots__]
+        narrowed.append(in_view(Bounds(*sides)))
+    if follows:
+        narrowed.append(
+            tuple_(Report.reported_at, Report.id)
+            < tuple_(
+                bindparam("after_at", type_=DateTime(timezone=True)),
+                bindparam("after_id", type_=BigInteger),
+            )
+        )
     rows = (
         # One more than asked for tells whether there is a next page.
-        select(Report, func.row_number().over(order_by=newest).label("n"))
+        select(*_COLUMNS, func.row_number().over(order_by=newest).label("n"))
         .where(*narrowed)
         .order_by(*newest)
         .limit(limit + 1)
@@ -735,6 +757,23 @@ def features(
         func.max(rows.c.id).filter(last).label("last_id"),
     )
 
+
+_COLUMNS = (
+    Report.id,
+    Report.public_geom,
+    Report.kind,
+    Report.category_code,
+    Report.status,
+    Report.severity,
+    Report.occurred_at,
+    Report.reported_at,
+    Report.updated_at,
+    Report.closed_at,
+    Report.neighbourhood_id,
+    Report.council_district_id,
+    Report.block_watch_id,
+    Report.duplicate_of_id,
+)
 
 _PROPERTIES = """row_to_json((SELECT properties FROM (SELECT
     page.kind, page.category_code AS category, page.status, page.severity, page.occurred_at,
