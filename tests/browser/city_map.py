@@ -98,7 +98,8 @@ class CityMap:
     def settle(self) -> "CityMap":
         """Wait until the address tells the view and the list has been told it."""
         self.page.wait_for_url(re.compile("zoom="))
-        expect(self.list.locator(".list-count").first).not_to_have_text("Loading…")
+        expect(self.list.locator("[data-needs-script]")).to_have_count(0)
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
         return self
 
     @property
