@@ -45,12 +45,12 @@ _INK = f"""
     }}
 """
 
-_CELL = f"""
-    () => {{
+_MARK = f"""
+    ({{layer, tint}}) => {{
         {_COPY}
-        const read = copyOf("reports");
+        const read = copyOf(layer);
         if (!read) return null;
-        const wanted = tintOf("cell");
+        const wanted = tintOf(tint);
         for (let y = seen.y + 150; y < seen.bottom - 100; y += 2) {{
             for (let x = seen.x + 100; x < seen.right - 300; x += 2) {{
                 const part = [...read(x, y, 4, 4)];
@@ -163,9 +163,10 @@ class CityMap:
             timeout=within_s * 1000,
         )
 
-    def cell(self) -> dict[str, float]:
-        """Give where a circle with a count stands."""
-        return self.page.wait_for_function(_CELL, polling=200).json_value()
+    def mark(self, layer: str, tint: str) -> dict[str, float]:
+        """Give where a mark of a colour stands, away from the panels of the map."""
+        wanted = {"layer": layer, "tint": tint}
+        return self.page.wait_for_function(_MARK, arg=wanted, polling=200).json_value()
 
     def listed(self) -> list[Entry]:
         """Read the list."""

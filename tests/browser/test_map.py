@@ -50,7 +50,7 @@ def test_the_map_draws_the_city_and_lists_what_is_in_view(city_map):
 def test_a_count_leads_to_what_is_counted(city_map):
     city_map.open()
     zoom = city_map.view[2]
-    cell = city_map.cell()
+    cell = city_map.mark("reports", "cell")
     city_map.page.mouse.click(cell["x"], cell["y"])
     city_map.page.wait_for_url(re.compile(rf"zoom={zoom + 2}\b"))
     expect(city_map.popup).to_have_count(0)
