@@ -184,7 +184,7 @@ def requests_311(connection, engine):
         "TRUNCATE report, area, report_event, report_contact, support, submission, area_piece"
     )
     for source, name in ((CITY, "city_2024.geojson"), (NEIGHBOURHOODS, "neighborhoods.geojson")):
-        imports.run(connection, source, File(folder / name, name), secret=SECRET)
+        imports.run(connection, source, File(folder / name, name), secret=SECRET, again=True)
     connection.commit()
     empty = "TRUNCATE report, report_event, report_contact, support, submission, report_tally"
     took = measured(

@@ -37,6 +37,12 @@ FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
 WHERE indrelid = %s::regclass AND NOT indisunique
 """
 
+_FOREIGN_KEYS = """
+SELECT conname, pg_get_constraintdef(oid)
+FROM pg_constraint
+WHERE contype = 'f' AND conrelid = %s::regclass AND confrelid::regclass::text = ANY(%s)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -110,7 +116,8 @@ class Loader:
         self._constants = {"source": source.name, **self.target.within}
         self._scope = self.target.scope(source.name)
         self._staged: set[str] = set()
-        self._indexes: list[sql.SQL] = []
+        self._begun_empty: list[str] = []
+        self._put_off: list[sql.SQL | sql.Composed] = []
         self.counts: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.begin_empty(self.target.table)
@@ -186,7 +193,7 @@ class Loader:
 
     def finish(self) -> None:
         """Do what is done once, after the last batch."""
-        for definition in self._indexes:
+        for definition in self._put_off:
             self.connection.execute(definition)
         for name in self._staged:
             self.connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
@@ -194,6 +201,7 @@ class Loader:
     def begin_empty(self, table: str) -> None:
         """Where a table is empty, put off its indexes: building one is quicker than filling it.
 
+        So are the foreign keys to tables that are filled with it: checked once, not row by row.
         The table is locked until the transaction ends, but there is nothing to be read in it. And
         the checks of foreign keys have no wrong index to choose: until the commit, statistics call
         the table empty, by which every index is as good as its key.
@@ -205,7 +213,16 @@ class Loader:
             return
         for name, definition in self.connection.execute(_INDEXES, [table]).fetchall():
             self.connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
-            self._indexes.append(sql.SQL(definition))
+            self._put_off.append(sql.SQL(definition))
+        self._begun_empty.append(table)
+        held = sql.Identifier(table)
+        keys = self.connection.execute(_FOREIGN_KEYS, [table, self._begun_empty]).fetchall()
+        for name, definition in keys:
+            key = sql.Identifier(name)
+            self.connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(held, key))
+            self._put_off.append(
+                sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ").format(held, key) + sql.SQL(definition)
+            )
 
     def stage(self, records: pa.Table) -> str:
         """Copy records into a temporary table, and give its name."""

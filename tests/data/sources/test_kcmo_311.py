@@ -200,6 +200,21 @@ def test_a_newer_file_updates_and_the_timeline_tells(requests, one, rows):
     ]
 
 
+def test_indexes_and_keys_put_off_for_the_first_file_are_there_again(requests, rows):
+    queries = (
+        "SELECT indexdef FROM pg_indexes WHERE tablename IN ('report', 'report_event') ORDER BY 1",
+        (
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE conrelid IN ('report'::regclass, 'report_event'::regclass) ORDER BY 1"
+        ),
+    )
+    before = [rows(query) for query in queries]
+
+    requests(request())
+
+    assert [rows(query) for query in queries] == before
+
+
 def test_a_place_that_moved_changes_its_areas(requests, city, one):
     requests(request())
     requests(request(LONGITUDE="-94.52"))
