@@ -85,11 +85,11 @@ def made_database() -> URL:
         if own.execute("SELECT count(*) FROM report").fetchone() != (REPORTS,):
             print(f"making {REPORTS:,} reports, once", flush=True)
             own.execute("TRUNCATE report, area, report_tally CASCADE")
-            from generate import store_areas, store_reports  # noqa: PLC0415 (a server has none of it)
+            from generate import reports, store_areas, store_reports  # noqa: PLC0415 (a server has none of it)
 
             store_areas(own)
             with own.transaction():
-                store_reports(own, REPORTS)
+                store_reports(own, reports(REPORTS))
         own.execute("VACUUM ANALYZE")
     return url
 

@@ -45,7 +45,7 @@ def open_all_of_the_map(page: Page) -> None:
     if sheet.is_visible():
         sheet.click()
         expect(sheet).to_have_attribute("aria-expanded", "true")
-    page.locator("summary").click()
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true })")
     with page.expect_response("**/list?**"):  # of the place that the map comes to
         city_map.entries.first.get_by_role("button").click()
     expect(city_map.popup.locator(".btn-primary")).to_be_visible()
