@@ -89,6 +89,10 @@ def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     _ = request.state.language.gettext
     texts = {
+        400: (
+            _("Cannot be read"),
+            _("What was sent could not be read. Send it in UTF-8, as the API describes it."),
+        ),
         404: (_("Not found"), _("There is nothing at this address. It may have been moved.")),
         405: (_("Not possible here"), _("This address does not take that kind of request.")),
         413: (

@@ -20,6 +20,9 @@ from geo.statuses import Status
 DESCRIPTION_LIMIT = 2_000
 """Characters a description may have."""
 
+NAME_LIMIT, EMAIL_LIMIT, PHONE_LIMIT = 200, 254, 40
+"""Characters of a contact."""
+
 
 class Report(Imported, Base):
     """A problem at a place: a point, a dark stretch of street (line), or a lot (polygon).
@@ -130,6 +133,12 @@ class ReportContact(Base):
     name: Mapped[str] = mapped_column(server_default="")
     email: Mapped[str] = mapped_column(server_default="")
     phone: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        CheckConstraint(f"length(name) <= {NAME_LIMIT}", name="name_is_short"),
+        CheckConstraint(f"length(email) <= {EMAIL_LIMIT}", name="email_is_short"),
+        CheckConstraint(f"length(phone) <= {PHONE_LIMIT}", name="phone_is_short"),
+    )
 
 
 class Support(Base):

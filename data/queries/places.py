@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from data.models import LocationType
-from geo.addresses import Address, Corner, Street, normalise, parse
+from geo.addresses import LONGEST, Address, Corner, Street, normalise, parse
 from geo.gazetteer import Gazetteer, Match
 
 _TRIED = 12
@@ -236,7 +236,8 @@ def search(
     ----------
     session : Session
     text : str
-        As somebody wrote it: case, abbreviations and slips of the keyboard do not matter.
+        As somebody wrote it: case, abbreviations and slips of the keyboard do not matter. What
+        goes beyond `geo.addresses.LONGEST` characters is not read.
     limit : int
         Places at the most.
     near : tuple of float, optional
@@ -248,6 +249,7 @@ def search(
         Best first. Empty where nothing fits.
     """
     names = _names(session)
+    text = text[:LONGEST]
     asked = parse(text, names.localities)
     places = _landmarks(session, names, names.gazetteer.landmarks(text))
     if isinstance(asked, Corner):

@@ -50,6 +50,7 @@ PROBLEM: dict[str, Any] = {
 }
 
 _TEXTS = {
+    400: "What was sent could not be read.",
     403: "Sent from another site, or not public.",
     404: "There is no such thing.",
     409: "Not possible as things stand.",

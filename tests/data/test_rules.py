@@ -138,6 +138,22 @@ def test_a_report_outside_the_served_area_is_refused(session, city):
     assert error.value.orig.diag.constraint_name == "report_within_served_area"
 
 
+def test_a_stretch_that_ends_outside_the_served_area_is_refused(session, city):
+    y = SOUTH + 0.01
+    with refused(session) as error:
+        file_report(session, f"SRID=4326;LINESTRING({WEST + 0.01} {y}, {WEST + 0.05} {y})")
+    assert error.value.orig.diag.constraint_name == "report_within_served_area"
+
+
+def test_a_home_is_never_public_exactly(session, city):
+    home = {"kind": "cleanup", "category_code": "private_trash"}
+    assert file_report(session, point(1, 1), **home, public_geom=point(1.1, 1))
+    assert file_report(session, point(1, 1), **home, public_geom=None)
+    with refused(session) as error:
+        file_report(session, point(1, 1), **home)
+    assert error.value.orig.diag.constraint_name == "report_home_is_masked"
+
+
 @pytest.mark.parametrize(
     ("values", "constraint"),
     [
