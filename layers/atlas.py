@@ -27,6 +27,7 @@ MODULES: tuple[str, ...] = (
     "live",
     "marks",
     "notices",
+    "outline",
     "pick",
     "popups",
     "search",
@@ -103,9 +104,9 @@ class Options:
         Gives a message in the language of the page.
     raster : Raster or None
         None draws the base map from imported geometry.
-    tiles, facts, places, versions : str
-        URLs: of the tiles of a `{layer}`, of the public facts of one feature, of the search, and of
-        the versions of the layers.
+    tiles, facts, places, versions, grounds : str
+        URLs: of the tiles of a `{layer}`, of the public facts of one feature, of the search, of the
+        versions of the layers, and of the outline of an area or a block watch.
     latitude_field, longitude_field : str
         CSS selectors of the form's fields that the mode "pick" fills.
     """
@@ -119,6 +120,7 @@ class Options:
     facts: str = "/api/features/{layer}/{id}"
     places: str = "/api/places"
     versions: str = "/api/versions"
+    grounds: str = "/api/{path}/{id}"
     latitude_field: str = "#lat"
     longitude_field: str = "#lon"
 
@@ -218,6 +220,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
         "facts": options.facts,
         "places": options.places if options.mode in {"browse", "pick"} else "",
         "versions": options.versions,
+        "grounds": options.grounds,
         "pick": {"lat": options.latitude_field, "lon": options.longitude_field},
         "words": words(options.translate),
     }

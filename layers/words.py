@@ -18,6 +18,7 @@ _WORDS: Mapping[str, str] = {
     "one_of": N_("{index} of {count}"),
     "load_failed": N_("The map could not load: {layer}. It will try again in a moment."),
     "base_failed": N_("The streets and names of the map could not load. Check your connection."),
+    "outline_failed": N_("The boundary of what you chose could not be loaded. Choose it again."),
     "live_failed": N_("The map can not check for news. What you see may be out of date."),
     "search": N_("Find an address, corner or place"),
     "places": N_("Places found"),

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from data import database
 from data.queries import imports
 from server import problems, tiles
-from server.api import features, places, reports, versions
+from server.api import features, grounds, places, reports, versions
 from server.front import Front
 from server.pages import list as list_page
 from server.pages import map as map_page
@@ -104,6 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
         tiles,
         versions,
         features,
+        grounds,
         reports,
         places,
         map_page,

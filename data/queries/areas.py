@@ -1,10 +1,12 @@
 """Areas and block watches by name, to choose from, and how far the city reaches."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from data.models import Area, AreaLayer, BlockWatch
 from data.queries.filters import Bounds
@@ -16,6 +18,10 @@ CHOSEN_FROM = (
 )
 """Layers whose areas people know by name."""
 
+_FILTERED_BY = (*CHOSEN_FROM, AreaLayer.TRACT)
+
+_DECIMALS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -23,6 +29,23 @@ class Named:
 
     id: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """How far an area or a block watch reaches.
+
+    Attributes
+    ----------
+    name : str
+    bounds : Bounds
+    geometry : dict
+        GeoJSON, EPSG:4326.
+    """
+
+    name: str
+    bounds: Bounds
+    geometry: dict[str, Any]
 
 
 def named(session: Session, layer: AreaLayer) -> Sequence[Named]:
@@ -63,3 +86,65 @@ def extent(session: Session) -> Bounds | None:
     edges = (func.ST_XMin(box), func.ST_YMin(box), func.ST_XMax(box), func.ST_YMax(box))
     row = session.execute(select(*edges).where(Area.layer == AreaLayer.CITY)).one()
     return None if row[0] is None else Bounds(*row)
+
+
+def area(session: Session, id: int) -> Named | None:
+    """Give an area by which reports can be filtered, or None where there is none of this id.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+    """
+    row = session.execute(
+        select(Area.id, func.coalesce(func.nullif(Area.name, ""), Area.code)).where(
+            Area.id == id, Area.layer.in_(_FILTERED_BY)
+        )
+    ).one_or_none()
+    return None if row is None else Named(*row)
+
+
+def outline_of_area(session: Session, id: int) -> Outline | None:
+    """Give how far an area reaches by which reports can be filtered.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+
+    Returns
+    -------
+    Outline or None
+        None where there is no such area.
+    """
+    found = area(session, id)
+    return None if found is None else _outline(session, found.name, Area.geom, Area.id == id)
+
+
+def outline_of_block_watch(session: Session, id: int) -> Outline | None:
+    """Give how far a block watch reaches.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+
+    Returns
+    -------
+    Outline or None
+        None where there is no such block watch.
+    """
+    name = session.scalar(select(BlockWatch.name).where(BlockWatch.id == id))
+    if name is None:
+        return None
+    return _outline(session, name, BlockWatch.boundary, BlockWatch.id == id)
+
+
+def _outline(
+    session: Session, name: str, shape: InstrumentedAttribute[Any], meant: ColumnElement[bool]
+) -> Outline:
+    edges = (func.ST_XMin(shape), func.ST_YMin(shape), func.ST_XMax(shape), func.ST_YMax(shape))
+    geometry, *box = session.execute(
+        select(func.ST_AsGeoJSON(shape, _DECIMALS), *edges).where(meant)
+    ).one()
+    return Outline(name, Bounds(*box), json.loads(geometry))

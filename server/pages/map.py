@@ -1,11 +1,16 @@
 """The map of the city, with its filters and its list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TypedDict
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+from starlette.datastructures import QueryParams
 
 from data.models import AreaLayer
 from data.queries import areas
@@ -18,7 +23,7 @@ from layers.registry import LAYERS
 from server.dependencies import Chosen, Reading
 from server.languages import language
 from server.pages.page import asset, page
-from server.schemas.filters import OPEN_WORD
+from server.schemas.filters import OPEN_WORD, Filters
 from server.settings import Settings
 
 router = APIRouter()
@@ -52,6 +57,14 @@ AREAS: dict[AreaLayer, str] = {
     AreaLayer.PATROL_DIVISION: N_("Patrol divisions"),
 }
 
+REPEATED = frozenset({"kind", "category", "status"})
+"""Filters of which several values may be chosen."""
+
+FILTERS = REPEATED | {"from", "to", "area", "block_watch"}
+
+_MOST_TOLD = 60
+"""Characters of what an address says that the page tells back."""
+
 
 class MapPage(TypedDict):
     """What the map's page shows."""
@@ -60,15 +73,26 @@ class MapPage(TypedDict):
     kinds: dict[str, str]
     statuses: dict[str, str]
     categories: dict[str, list[Category]]
+    category_names: dict[str, str]
     areas: dict[str, Sequence[Named]]
+    beyond: Named | None
     block_watches: Sequence[Named]
     chosen: dict[str, list[str]]
+    left_out: list[str]
+    map_query: str
 
 
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
 def map_of_the_city(request: Request, session: Reading, settings: Chosen) -> HTMLResponse:
     """Show the map."""
-    query = request.query_params
+    chosen, left_out = understood(request.query_params)
+    named_areas = {
+        title: found for layer, title in AREAS.items() if (found := areas.named(session, layer))
+    }
+    block_watches = areas.named_block_watches(session)
+    beyond = _beyond(session, chosen, named_areas)
+    _drop_unknown(chosen, left_out, "area", [*chain(*named_areas.values()), beyond])
+    _drop_unknown(chosen, left_out, "block_watch", block_watches)
     box = areas.extent(session)
     view = SOMEWHERE if box is None else view_of(box.west, box.south, box.east, box.north)
     context = MapPage(
@@ -76,11 +100,13 @@ def map_of_the_city(request: Request, session: Reading, settings: Chosen) -> HTM
         kinds=KINDS,
         statuses=STATUSES,
         categories=_grouped(),
-        areas={
-            title: found for layer, title in AREAS.items() if (found := areas.named(session, layer))
-        },
-        block_watches=areas.named_block_watches(session),
-        chosen={name: query.getlist(name) for name in query},
+        category_names={category.code: category.name for category in CATEGORIES},
+        areas=named_areas,
+        beyond=beyond,
+        block_watches=block_watches,
+        chosen=chosen,
+        left_out=left_out,
+        map_query=_query(request.query_params, chosen),
     )
     return page(request, "map.html", context)
 
@@ -97,6 +123,66 @@ def raster(settings: Settings) -> Raster | None:
     if settings.tile_url is None or settings.tile_attribution is None:
         return None
     return Raster(settings.tile_url, settings.tile_attribution)
+
+
+def understood(query: QueryParams) -> tuple[dict[str, list[str]], list[str]]:
+    """Split the filters of an address in those that mean something and those that do not.
+
+    Parameters
+    ----------
+    query : QueryParams
+
+    Returns
+    -------
+    dict of str to list of str
+        Name of a filter -> its values, as forms write them.
+    list of str
+        What is left out, as it stands in the address.
+    """
+    chosen: dict[str, list[str]] = {}
+    left_out = []
+    for name, word in query.multi_items():
+        if name not in FILTERS or not word:
+            continue
+        several = name in REPEATED
+        try:
+            read = Filters.model_validate({name: [word] if several else word})
+        except ValidationError:
+            left_out.append(f"{name}={word[:_MOST_TOLD]}")
+            continue
+        if several:
+            chosen.setdefault(name, []).append(word)
+        else:
+            chosen[name] = [str(read.model_dump(mode="json", by_alias=True)[name])]
+    since, until = chosen.get("from"), chosen.get("to")
+    if since and until and until < since:
+        left_out += [f"from={since[0]}", f"to={until[0]}"]
+        del chosen["from"], chosen["to"]
+    return chosen, left_out
+
+
+def _beyond(
+    session: Session, chosen: dict[str, list[str]], listed: dict[str, Sequence[Named]]
+) -> Named | None:
+    """Give the area that an address names where the form does not offer it: a tract."""
+    id = next(map(int, chosen.get("area", [])), None)
+    if id is None or any(area.id == id for area in chain(*listed.values())):
+        return None
+    return areas.area(session, id)
+
+
+def _drop_unknown(
+    chosen: dict[str, list[str]], left_out: list[str], name: str, known: Iterable[Named | None]
+) -> None:
+    ids = {str(one.id) for one in known if one is not None}
+    if name in chosen and not ids.issuperset(chosen[name]):
+        left_out.append(f"{name}={chosen.pop(name)[0]}")
+
+
+def _query(query: QueryParams, chosen: dict[str, list[str]]) -> str:
+    """Give the query of the page without what means nothing."""
+    others = [(name, word) for name, word in query.multi_items() if name not in FILTERS]
+    return urlencode([*((name, word) for name in chosen for word in chosen[name]), *others])
 
 
 def _grouped() -> dict[str, list[Category]]:

@@ -165,10 +165,74 @@ def test_an_area_and_days_narrow_the_list(city_map):
     assert max(days) < "2026-01-01T07"
 
 
+def test_several_of_a_kind_are_chosen_alike_in_map_list_address_and_api(city_map):
+    page = city_map.open(status="verified").page
+    page.get_by_text("Status:").click()
+    page.get_by_label("Done, says the city").check()
+    page.wait_for_url(lambda url: "status=done&status=verified" in url)
+    asked = "/api/reports?status=done&status=verified&limit=1"
+    whole = page.request.get(f"/list?{asked.partition('?')[2].removesuffix('&limit=1')}").text()
+    count = re.search(r"([\d,]+) reports in view", whole)[1]
+    expect(city_map.list.locator(".list-count").first).to_contain_text(f"{count} reports in view")
+    assert page.request.get(asked).status == 200
+    page.reload()
+    city_map.settle()
+    expect(page.locator("summary").first).to_have_text(
+        "Status: Done, says the city, Verified by neighbours"
+    )
+    expect(city_map.list.locator(".list-count").first).to_contain_text(f"{count} reports in view")
+    with page.expect_request(lambda request: "/tiles/reports/" in request.url) as tile:
+        page.get_by_role("button", name="Zoom in").click()
+    assert "status=done&status=verified" in tile.value.url
+
+
+def test_choosing_a_block_watch_leads_to_it_and_marks_its_outline(city_map):
+    page = city_map.open().page
+    outline = page.locator("path.outline")
+    expect(outline).to_have_count(0)
+    page.get_by_text("Time and area").click()
+    watch = page.get_by_label("Block watch", exact=True)
+    watch.select_option(index=2)
+    id = watch.input_value()
+    page.wait_for_url(lambda url: f"block_watch={id}" in url and "zoom=1" in url)
+    expect(outline).to_be_in_viewport(ratio=1)
+    west, south, east, north = page.request.get(f"/api/block_watches/{id}").json()["bbox"]
+    city_map.wait_for_view(((south + north) / 2, (west + east) / 2))
+    assert city_map.view[2] >= 15
+    page.get_by_role("link", name="Clear filters").click()
+    expect(outline).to_have_count(0)
+
+
+def test_details_of_a_block_watch_lead_to_its_ground(city_map):
+    page = city_map.page
+    page.goto("/?block_watch=1")
+    west, south, east, north = page.request.get("/api/block_watches/1").json()["bbox"]
+    city_map.wait_for_view(((south + north) / 2, (west + east) / 2))
+    expect(page.locator("path.outline")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Zoom out").click()
+    page.wait_for_timeout(500)
+    shown = city_map.view
+    page.goto(page.url)
+    city_map.settle()
+    assert city_map.view == shown  # a shared view stays as it is
+    expect(page.locator("path.outline")).to_have_count(1)
+
+
+def test_what_the_address_asks_for_in_vain_is_told_and_not_kept(city_map):
+    page = city_map.open(status="bogus", kind="lighting", area="99999").page
+    expect(city_map.notices).to_contain_text("left out: status=bogus, area=99999")
+    assert "bogus" not in page.url
+    assert "99999" not in page.url
+    assert city_map.query["kind"] == ["lighting"]
+    page.get_by_text("Cleanup", exact=True).first.click()
+    expect(city_map.notices).not_to_contain_text("bogus")
+
+
 def test_a_shared_address_shows_the_same_to_somebody_else(city_map, open_context):
     city_map.open(MIDDLE, zoom=15, layers="reports,vacant_lots", kind="cleanup", status="open")
     city_map.wait_for_ink("vacant_lots")
-    city_map.page.get_by_label("What it is about").select_option(label="Illegal dumping")
+    city_map.page.get_by_text("What it is about").click()
+    city_map.page.get_by_role("checkbox", name="Illegal dumping").check()
     city_map.page.wait_for_url(re.compile("category=dumping"))
     expect(city_map.entries.first.get_by_role("link")).to_have_text("Illegal dumping")
     other = CityMap(open_context(viewport={"width": 1280, "height": 800}).new_page())
@@ -178,8 +242,8 @@ def test_a_shared_address_shows_the_same_to_somebody_else(city_map, open_context
     assert other.view == city_map.view
     assert other.query == city_map.query
     expect(other.page.get_by_label("Cleanup")).to_be_checked()
-    expect(other.page.get_by_label("Status")).to_have_value("open")
-    expect(other.page.get_by_label("What it is about")).to_have_value("dumping")
+    expect(other.page.locator("summary").nth(0)).to_have_text("Status: Still open")
+    expect(other.page.locator("summary").nth(1)).to_have_text("What it is about: Illegal dumping")
     assert other.ink("block_watches") == 0
     assert other.listed() == city_map.listed()
 

@@ -1,7 +1,7 @@
 // Brings the parts of a map together. Folium's script makes the map, its layers and its controls by
 // calling what is exported here.
 
-import { filtersOf, read, write } from "porchlight/address.js";
+import { read, write } from "porchlight/address.js";
 import { baseLayer } from "porchlight/base.js";
 import { Features } from "porchlight/features.js";
 import { fillForm, filtersIn, onFilters } from "porchlight/filters.js";
@@ -9,6 +9,7 @@ import { InlineSource } from "porchlight/inline.js";
 import { layersPanel } from "porchlight/legend.js";
 import { followVersions } from "porchlight/live.js";
 import { Notices } from "porchlight/notices.js";
+import { Outline } from "porchlight/outline.js";
 import { pick, pinAt } from "porchlight/pick.js";
 import { Popups } from "porchlight/popups.js";
 import { searchControl } from "porchlight/search.js";
@@ -82,8 +83,10 @@ export function start(map, base_, layers, config) {
 }
 
 /** Keeps the tiles at the newest version and under the filters of the page. */
-function follow(map, base_, layers, { mode, versions: address, words }, notices) {
-  const state = mode === "browse" ? sharedView(map, layers) : { filters: new URLSearchParams() };
+function follow(map, base_, layers, config, notices) {
+  const { mode, versions: address, words } = config;
+  const browsing = mode === "browse";
+  const state = browsing ? sharedView(map, layers, config, notices) : { filters: new URLSearchParams() };
   let versions = null;
   const query = (name, filters) => {
     const asked = new URLSearchParams(filters);
@@ -190,7 +193,10 @@ function watchLoading(map, base_, layers, notices, words) {
 }
 
 /** Keeps map, form, address and list in step. */
-function sharedView(map, layers) {
+function sharedView(map, layers, { grounds, words }, notices) {
+  const outline = new Outline(map, grounds, (failed) => {
+    notices.set("outline", failed ? words.outline_failed : "", "warning");
+  });
   const form = document.querySelector("form[data-map-filters]");
   const bbox = document.querySelector("input[data-map-bbox]");
   const state = { filters: filtersIn(form), onfilters: () => {} };
@@ -216,17 +222,23 @@ function sharedView(map, layers) {
   const restore = ({ view, layers: names, filters }) => {
     if (names) toggle(names);
     if (view) map.setView(view.center, view.zoom, { animate: false });
-    state.filters = filters;
     fillForm(form, filters);
+    state.filters = filtersIn(form); // without what the form does not know
     state.onfilters();
+    outline.show(state.filters, { move: !view });
   };
 
   onFilters(form, () => {
     state.filters = filtersIn(form);
+    notices.set("left-out", "");
     state.onfilters();
     moved();
+    outline.show(state.filters, { move: true });
   });
-  restore({ ...read(), filters: filtersOf(new URLSearchParams(location.search)) });
+  const leftOut = document.querySelector("[data-left-out]");
+  notices.set("left-out", leftOut?.textContent.trim() ?? "", "warning");
+  leftOut?.remove();
+  restore(read());
   globalThis.addEventListener("popstate", () => restore(read()));
   map.on("moveend overlayadd overlayremove", moved);
   moved();
