@@ -16,12 +16,27 @@ import pgpq
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+import shapely
 from numpy.typing import NDArray
 from pgpq import schema as pgpq_schema
 from pgpq.encoders import StringEncoderBuilder
 from psycopg import sql
+from shapely.geometry.base import BaseGeometry
 
 from data.sources.batch import Batch, File, Mask
+
+OUTSIDE = "outside the served area"
+
+_PLACES: Mapping[str, str] = {
+    "address": "geom",
+    "parcel": "geom",
+    "police_incident": "exact_geom",
+    "service_location": "geom",
+    "street_light": "geom",
+    "transit_stop": "geom",
+    "vacant_lot": "geom",
+}
+"""Table -> its column of points that must lie in the served area, where one is stored."""
 
 JSONB_COLUMNS = frozenset({"row"})
 
@@ -120,6 +135,8 @@ class Loader:
         self._put_off: list[sql.SQL | sql.Composed] = []
         self.counts: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
+        self._place = _PLACES.get(self.target.table)
+        self._served: BaseGeometry | None = served_area(connection) if self._place else None
         self.begin_empty(self.target.table)
 
     def add(self, batch: Batch) -> None:
@@ -129,6 +146,7 @@ class Loader:
                 # PostgreSQL has no such text.
                 zero = pc.match_substring(batch.records.column(column.name), "\0").fill_null(False)
                 batch.discard(np.asarray(zero), column.name, "holds a character zero")
+        self._settle_outside(batch)
         self.complete(batch)
         prints = fingerprints(batch.records)
         known = self._known(batch.records.column(self.target.key))
@@ -293,6 +311,14 @@ class Loader:
             for name, value in self._scope.items()
         )
 
+    def _settle_outside(self, batch: Batch) -> None:
+        """Reject points outside the served area, which neither the map nor the search would show."""
+        if self._served is None or self._place is None:
+            return
+        held = batch.records.column(self._place).to_numpy()
+        inside = shapely.intersects(self._served, shapely.from_wkb(held))
+        batch.discard(~inside, "position", OUTSIDE)
+
     def _settle_repeats(self, batch: Batch, again: Mask, same: Mask) -> Mask:
         """Settle rows whose key an earlier row of the file had; say which records remain."""
         if again.any():
@@ -393,6 +419,23 @@ class _Known:
 
     def where(self, mask: Mask) -> "_Known":
         return _Known(self.keys[mask], self.ids[mask], self.prints[mask], self.run_ids[mask])
+
+
+def served_area(connection: psycopg.Connection[Any]) -> BaseGeometry | None:
+    """Give the city's area, prepared for many questions; None where none is stored.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+    """
+    rows = connection.execute(
+        "SELECT ST_AsBinary(geom) FROM area WHERE layer = 'city'", binary=True
+    ).fetchall()
+    if not rows:
+        return None
+    city: BaseGeometry = shapely.union_all(shapely.from_wkb([row[0] for row in rows]))
+    shapely.prepare(city)
+    return city
 
 
 def copy(connection: psycopg.Connection[Any], table: str, records: pa.Table) -> None:

@@ -24,6 +24,11 @@ SHAPE_NAMES = ("geometry", "geom", "the_geom", "multipolygon", "boundary")
 
 _DEGREES = "EPSG:4326"
 
+_PROJECTED = (
+    "not in degrees; if the file has projected coordinates (feet or meters), say in which "
+    "coordinate system with --crs, such as --crs EPSG:2817"
+)
+
 
 def read(
     file: File, model: type[BaseModel], *, points: bool
@@ -134,7 +139,11 @@ def _points(file: File) -> Iterator[tuple[Batch, NDArray[np.object_]]]:
             x, y = way.transform(x, y)
             x, y = (np.where(np.isfinite(values), values, np.nan) for values in (x, y))
         tables.require_position(
-            batch, x, y, (file.columns.get("lon", "lon"), file.columns.get("lat", "lat"))
+            batch,
+            x,
+            y,
+            (file.columns.get("lon", "lon"), file.columns.get("lat", "lat")),
+            _PROJECTED,
         )
         shapes = np.full(len(batch), None, dtype=object)
         shapes[batch.kept] = shapely.points(x[batch.kept], y[batch.kept])

@@ -92,7 +92,11 @@ def numbers(batch: Batch, column: str) -> np.ndarray:
 
 
 def require_position(
-    batch: Batch, longitude: np.ndarray, latitude: np.ndarray, columns: tuple[str, str]
+    batch: Batch,
+    longitude: np.ndarray,
+    latitude: np.ndarray,
+    columns: tuple[str, str],
+    not_in_degrees: str = "not in degrees",
 ) -> None:
     """Reject rows without a position on Earth; zeros count as none.
 
@@ -103,10 +107,12 @@ def require_position(
         One for each row of the batch.
     columns : tuple of two str
         Their names in the file.
+    not_in_degrees : str
+        Reason of those beyond the poles or the date line.
     """
     for values, limit, name in ((longitude, 180, columns[0]), (latitude, 90, columns[1])):
         batch.reject(np.isnan(values) | (values == 0), name, "no position")
-        batch.reject(np.abs(values) > limit, name, "not in degrees")
+        batch.reject(np.abs(values) > limit, name, not_in_degrees)
 
 
 def empty(batch: Batch, column: str) -> Mask:

@@ -127,11 +127,13 @@ def _bring_in(
                 again=again,
                 progress=advance,
             )
+            examples = imports.rejected_rows(connection, summary.run_id, _EXAMPLES)
+            if not summary.known and 0 < summary.rows_read == summary.rejected:
+                raise file.broken(_none_usable(summary.rejected, examples))
             if source.target.table in _SEARCHED and summary.inserted + summary.updated:
                 shown.update(task, description="Preparing the address search")
                 gazetteer.rebuild(session)
             session.commit()
-            examples = imports.rejected_rows(connection, summary.run_id, _EXAMPLES)
     finally:
         engine.dispose()
     if summary.known:
@@ -145,6 +147,10 @@ def _bring_in(
         console.print(f"  {row}", style="yellow", markup=False, highlight=False)
     if summary.rejected > len(examples):
         console.print(f"  and {summary.rejected - len(examples):,} more, in rejected_row.")
+
+
+def _none_usable(rows: int, examples: Sequence[str]) -> str:
+    return "\n".join((f"none of its {rows:,} rows can be used:", *(f"  {row}" for row in examples)))
 
 
 def _show(

@@ -240,6 +240,28 @@ def test_service_locations_come_from_a_table_by_their_mapping(bring_in, rows):
     ]
 
 
+PLACES_FAR_APART = (
+    "name,lat,lon\nThe Center,39.05,-94.58\nNowhere,10,10\nOver the line,39.05,-94.48\n"
+)
+
+
+def test_points_outside_the_served_area_are_rejected_with_the_reason(bring_in, city, rows):
+    summary = bring_in("service_locations", PLACES_FAR_APART)
+
+    assert (summary.inserted, summary.rejected) == (1, 2)
+    assert rows("SELECT name FROM service_location") == [("The Center",)]
+    assert rows("SELECT row_number, reason FROM rejected_row ORDER BY 1") == [
+        (3, "outside the served area"),
+        (4, "outside the served area"),
+    ]
+    stops = "stop_id,stop_name,stop_lat,stop_lon\n1,Here,39.05,-94.58\n2,There,39.05,-94.48\n"
+    assert bring_in("gtfs_stops", stops).rejected == 1
+
+
+def test_without_a_served_area_points_are_taken_wherever_they_lie(bring_in):
+    assert bring_in("service_locations", PLACES_FAR_APART).inserted == 3
+
+
 def test_the_organization_behind_a_place_is_found_or_added(bring_in, connection, rows):
     connection.execute("INSERT INTO organization (name) VALUES ('Public Library')")
     content = (

@@ -55,6 +55,27 @@ def test_a_broken_file_changes_nothing_and_says_where_it_breaks(porchlight, ask,
     assert ask("SELECT count(*) FROM import_run") == [(0,)]
 
 
+def test_a_file_of_which_nothing_can_be_used_is_a_failure_with_the_reason(
+    porchlight, ask, tmp_path
+):
+    path = tmp_path / "feet.csv"
+    path.write_text("name,lat,lon\nThe Center,1045300.5,2766700.25\nLibrary,1045400,2766800\n")
+
+    code, said = porchlight("import", "service_locations", str(path))
+
+    assert code == 1
+    assert "feet.csv: none of its 2 rows can be used" in said
+    assert "row 2, lon: not in degrees" in said
+    assert "--crs EPSG:2817" in said
+    assert "The database is as it was." in said
+    assert ask("SELECT count(*) FROM import_run") == [(0,)]
+
+    code, said = porchlight("import", "service_locations", str(path), "--crs", "EPSG:6420")
+
+    assert code == 0
+    assert ask("SELECT count(*) FROM service_location") == [(2,)]
+
+
 def test_lots_can_be_searched_for_by_address_at_once(porchlight, ask, tmp_path):
     path = tmp_path / "lots.csv"
     path.write_text(LOTS)
