@@ -45,18 +45,3 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.NOT_OURS: frozenset(_WAY_BACK),
 }
 """From each status, those that may follow. Reopening leads back to confirmed."""
-
-
-def may_follow(before: Status, after: Status) -> bool:
-    """Whether a report may go from one status to another.
-
-    Parameters
-    ----------
-    before, after : Status
-
-    Returns
-    -------
-    bool
-        True where `TRANSITIONS` allows the step. Staying is no step.
-    """
-    return after in TRANSITIONS[before]

@@ -70,11 +70,9 @@ class ReportFilter:
 def public_reports(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     """Give the conditions under which a report is public and meant by a filter."""
     conditions: list[ColumnElement[bool]] = [
-        Report.status.in_(chosen.statuses or sorted(PUBLIC)),
+        Report.status.in_([status for status in chosen.statuses or Status if status in PUBLIC]),
         Report.public_geom.is_not(None),
     ]
-    if Status.HELD in chosen.statuses:
-        conditions.append(Report.status != Status.HELD)
     if chosen.kinds:
         conditions.append(Report.kind.in_(chosen.kinds))
     if chosen.categories:

@@ -27,7 +27,7 @@ from data.sample.reports import CITY_TIME
 from geo.categories import BY_CODE
 from geo.crs import CITY, STORED
 from geo.kinds import Kind
-from geo.statuses import OPEN, Status, may_follow
+from geo.statuses import OPEN, TRANSITIONS, Status
 from tests.data.sample.conftest import UNTIL
 
 TO_METRES = Transformer.from_crs(STORED, CITY, always_xy=True)
@@ -238,7 +238,7 @@ def test_every_timeline_is_one_that_may_happen(sample):
         for one, other in pairwise((first, *later)):
             assert one.at <= other.at
             assert other.before is one.after
-            assert may_follow(one.after, other.after)
+            assert other.after in TRANSITIONS[one.after]
         assert report.status is report.events[-1].after
         assert (report.closed_at is None) == (report.status in OPEN | {Status.HELD})
         assert report.closed_at is None or report.reported_at <= report.closed_at <= sample.until
