@@ -6,9 +6,9 @@ Writing: the same rows into the same empty table (the columns of `report`), from
 the peers are the server's own binary COPY of bytes prepared beforehand, which is the limit, and
 geopandas.to_postgis from a frame prepared beforehand.
 
-Loading: a whole import of the same rows into `report` itself, with fingerprints, areas, masks,
-timelines, tallies, constraints and indexes; beside binary COPY of `report` and `report_event`,
-prepared beforehand, into tables with the same constraints and indexes.
+Loading: a whole import of the same rows into `report` itself, with fingerprints, areas, public
+positions, timelines, tallies, constraints and indexes; beside binary COPY of `report` and
+`report_event`, prepared beforehand, into tables with the same constraints and indexes.
 
 The 311 file: a whole import beside geopandas.to_postgis of the file.
 """

@@ -21,7 +21,7 @@ from data.load import Loader, MissingError, Source, copy
 from data.sources.batch import Batch
 from geo.areas import NOWHERE, area_ids
 from geo.categories import BY_CODE, Setting
-from geo.positions import masked
+from geo.positions import generalized
 from geo.statuses import OPEN, Status
 
 AREAS = {
@@ -89,8 +89,12 @@ class ReportLoader(Loader):
         home = np.array([category.setting is Setting.HOME for category in categories], dtype=bool)
         at_home = home[codes.indices.to_numpy()]
         public_x, public_y = x.copy(), y.copy()
-        public_x[at_home], public_y[at_home] = masked(
-            x[at_home], y[at_home], secret=self._secret, served_area=self._served_area
+        public_x[at_home], public_y[at_home] = generalized(
+            x[at_home],
+            y[at_home],
+            records.column(self.target.key).filter(at_home).to_pylist(),
+            secret=self._secret,
+            served_area=self._served_area,
         )
         batch.records = (
             records.append_column("kind", kinds.take(codes.indices))

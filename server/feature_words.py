@@ -15,7 +15,6 @@ from geo.categories import N_
 from layers.registry import BY_NAME
 from server.languages import Language
 from server.pages.map import STATUSES
-from server.report_words import place_text
 
 _OFFENSE_GROUPS: Mapping[str, str] = {
     "robbery": N_("Robbery"),
@@ -97,7 +96,7 @@ def report_said(found: PublicReport | ListedReport, _: Speech) -> Said:
         {
             _("Status"): _(STATUSES[found.status]),
             _("Kind"): _.legend("reports", "kind", found.category.kind),
-            _("Place"): place_text(found.place, _.language),
+            _("Place"): found.place,
             _("Neighbourhood"): found.neighbourhood,
             _("Reported"): _.day(found.reported_at),
             _("Neighbours affected, too"): _.number(supports) if supports else None,

@@ -48,7 +48,7 @@ class Positions:
         return None if served is None else served.bounds
 
     def public(
-        self, session: Session, exact: BaseGeometry, category: Category
+        self, session: Session, exact: BaseGeometry, category: Category, key: str
     ) -> BaseGeometry | None:
         """Give what everybody may see of a place.
 
@@ -59,6 +59,8 @@ class Positions:
             EPSG:4326.
         category : Category
             A thing in public space is shown where it is.
+        key : str
+            Of the submission.
 
         Returns
         -------
@@ -68,6 +70,6 @@ class Positions:
         if category.setting is Setting.PUBLIC_SPACE:
             return exact
         (shown,) = public_geometries(
-            [exact], [True], secret=self.secret, served_area=self.served_area(session)
+            [exact], [True], [key], secret=self.secret, served_area=self.served_area(session)
         )
         return shown

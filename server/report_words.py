@@ -1,7 +1,6 @@
 """What programs and people alike are told of reports."""
 
 from data.queries.reports import NotOpen
-from geo.places import StreetBlock
 from geo.statuses import Status
 from server.languages import Language
 from server.problems import Problem
@@ -11,23 +10,6 @@ def not_found(language: Language) -> Problem:
     """Say that there is no such report."""
     _ = language.gettext
     return Problem(404, _("Not found"), _("There is no report with this number."))
-
-
-def place_text(place: StreetBlock | str | None, language: Language) -> str | None:
-    """Write a place as everybody may read it.
-
-    Parameters
-    ----------
-    place : StreetBlock, str or None
-        Of a public report.
-    language : Language
-    """
-    _ = language.gettext
-    if not isinstance(place, StreetBlock):
-        return place
-    if place.hundred == 0:
-        return _("first block of {street}").format(street=place.street)
-    return _("{hundred} block of {street}").format(hundred=place.hundred, street=place.street)
 
 
 def not_open(error: NotOpen, language: Language) -> Problem:

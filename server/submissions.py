@@ -276,7 +276,7 @@ def store(
     new = NewReport(
         category=sent.category,
         exact=sent.place,
-        public=positions.public(session, sent.place, sent.category),
+        public=positions.public(session, sent.place, sent.category, sent.key),
         occurred_at=sent.occurred_at,
         severity=sent.severity,
         description=sent.description,

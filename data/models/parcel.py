@@ -17,7 +17,7 @@ class LandUse(StrEnum):
 
 
 class Parcel(Imported, Base):
-    """A lot, as a point: where homes are, for judging how many homes a mask stands among."""
+    """A lot, as a point: where homes are, for judging how many homes a cell holds."""
 
     __tablename__ = "parcel"
 

@@ -12,7 +12,6 @@ from data.queries.filters import Bounds, ReportFilter, in_view, public_reports
 from data.queries.reports import public_place
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
-from geo.places import StreetBlock
 from geo.statuses import Status
 
 MOST_COUNTED = 10_000
@@ -30,7 +29,7 @@ class ListedReport:
     ----------
     longitude, latitude : float
         A point of the public position, EPSG:4326.
-    place : StreetBlock, str or None
+    place : str or None
         As `data.queries.reports.PublicReport` has it.
     neighbourhood : str or None
         Its name.
@@ -44,7 +43,7 @@ class ListedReport:
     reported_at: datetime
     longitude: float
     latitude: float
-    place: StreetBlock | str | None
+    place: str | None
     neighbourhood: str | None
     geometry: str
 

@@ -36,8 +36,7 @@ from data.queries.filters import SRID, Bounds, ReportFilter, in_view, public_rep
 from geo.categories import BY_CODE, CATEGORIES, Category, Setting
 from geo.crs import CITY_SRID
 from geo.kinds import Kind, Severity
-from geo.places import StreetBlock, is_corner, street_block
-from geo.positions import R_MAX_M
+from geo.positions import cells_near
 from geo.statuses import OPEN, PUBLIC, Status
 
 NEAR_M = 250
@@ -256,9 +255,9 @@ class PublicReport:
         GeoJSON of the public position; None where there is none.
     longitude, latitude : float or None
         A point of it, EPSG:4326.
-    place : StreetBlock, str or None
-        The block, the corner, or for a thing in public space the address. None where nothing may
-        be shown.
+    place : str or None
+        The address of a thing in public space. None where a home may be meant: of that nothing finer
+        than the neighbourhood is told.
     neighbourhood, council_district, block_watch : str or None
         Names.
     supports : int
@@ -275,7 +274,7 @@ class PublicReport:
     geometry: str | None
     longitude: float | None
     latitude: float | None
-    place: StreetBlock | str | None
+    place: str | None
     occurred_at: datetime
     reported_at: datetime
     updated_at: datetime
@@ -356,7 +355,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
     )
 
 
-def public_place(address: str, setting: Setting) -> StreetBlock | str | None:
+def public_place(address: str, setting: Setting) -> str | None:
     """Give what everybody may read of an address.
 
     Parameters
@@ -367,12 +366,11 @@ def public_place(address: str, setting: Setting) -> StreetBlock | str | None:
 
     Returns
     -------
-    StreetBlock, str or None
-        At a home the hundred block or the corner, or nothing.
+    str or None
+        Nothing where a home may be meant: a block or a corner would be finer than the public
+        position, and leave a few houses of it.
     """
-    if setting is Setting.PUBLIC_SPACE or is_corner(address):
-        return address or None
-    return street_block(address)
+    return address or None if setting is Setting.PUBLIC_SPACE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,8 +442,8 @@ def nearby_same(session: Session, place: BaseGeometry, category: Category) -> li
 
     Those of the same group of categories, within the category's radius. Only public positions are
     compared: an answer computed from exact ones would tell, to whoever asks often enough, which
-    home a report is about. So where a report may be at a home, the radius grows by the most that
-    its position was moved.
+    home a report is about. So where a report may be at a home, all of a cell that the radius
+    reaches counts as near.
 
     Parameters
     ----------
@@ -462,11 +460,12 @@ def nearby_same(session: Session, place: BaseGeometry, category: Category) -> li
     """
     group = [c for c in CATEGORIES if (c.kind, c.group) == (category.kind, category.group)]
     exact = [c.code for c in group if c.setting is Setting.PUBLIC_SPACE]
-    masked = [c.code for c in group if c.setting is Setting.HOME]
+    at_home = [c.code for c in group if c.setting is Setting.HOME]
     radius_m = float(category.duplicate_radius_m)
+    cells = _stored(cells_near(place, radius_m))
     near = or_(
         and_(Report.category_code.in_(exact), _within(place, radius_m)),
-        and_(Report.category_code.in_(masked), _within(place, radius_m + R_MAX_M)),
+        and_(Report.category_code.in_(at_home), func.ST_Intersects(Report.public_geom, cells)),
     )
     found = (
         _nearby(place)

@@ -238,6 +238,7 @@ class _Loading:
         shown = public_geometries(
             [report.geom for report in written],
             [BY_CODE[report.category].setting is Setting.HOME for report in written],
+            [str(report.number) for report in written],
             secret=self.secret,
             served_area=self._served_area(),
         )

@@ -1,6 +1,6 @@
 """Every parcel of Kansas City as a point with its land use, without owners (2015).
 
-Where homes are: what a mask must hide among.
+Where homes are, among which that of a report must hide.
 """
 
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language
 from server.positions import Positions
 from server.problems import Problem
-from server.report_words import not_found, not_open, place_text
+from server.report_words import not_found, not_open
 from server.schemas.filters import Box, Filters, bounds
 from server.schemas.problems import described
 from server.schemas.reports import (
@@ -302,7 +302,7 @@ def read_report(request: Request, id: Id, session: Reading) -> Response:
             category_name=language.gettext(found.category.name),
             status=found.status,
             severity=found.severity,
-            place=place_text(found.place, language),
+            place=found.place,
             occurred_at=found.occurred_at,
             reported_at=found.reported_at,
             updated_at=found.updated_at,

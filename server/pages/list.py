@@ -14,7 +14,6 @@ from geo.statuses import OPEN, Status
 from server.dependencies import Chosen, Reading
 from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
-from server.report_words import place_text
 from server.schemas.filters import Box, Filters, bounds
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +64,6 @@ def list_in_view(
     query: Annotated[ListQuery, Query()],
 ) -> HTMLResponse:
     """Show the newest reports in view, as a whole page or, asked by HTMX, as a part of one."""
-    language = request.state.language
     try:
         box = bounds(query.bbox)
     except ValueError as error:
@@ -77,9 +75,7 @@ def list_in_view(
     context = ReportList(
         reports=found.reports,
         places={
-            report.id: " · ".join(
-                filter(None, (place_text(report.place, language), report.neighbourhood))
-            )
+            report.id: " · ".join(filter(None, (report.place, report.neighbourhood)))
             for report in found.reports
         },
         counts=None if found.counts is None else dict(found.counts),

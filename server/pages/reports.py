@@ -47,7 +47,7 @@ from server.languages import Language, language
 from server.pages.map import KINDS, SOMEWHERE, STATUSES, raster
 from server.pages.page import asset, page
 from server.positions import Positions
-from server.report_words import not_found, not_open, place_text
+from server.report_words import not_found, not_open
 from server.settings import Settings
 from server.submissions import Fault, Refused, Sent
 from server.supporters import neighbour, remember, supporter
@@ -443,9 +443,7 @@ def read_page(
     if isinstance(found, Held):
         return page(request, "report_held.html", {"id": found.id, "is_new": bool(new)})
     near = reports.nearby(session, found)
-    place = place_text(found.place, language)
-    if place is None and found.category.setting is Setting.PUBLIC_SPACE:
-        place = _nearest(session, found)
+    at_home = found.category.setting is Setting.HOME
     view = (
         None
         if found.longitude is None or found.latitude is None
@@ -456,8 +454,8 @@ def read_page(
         report=found,
         title=found.category.name,
         kind=KINDS[found.kind],
-        place=place,
-        generalized=found.category.setting is Setting.HOME,
+        place=_roughly(found, language) if at_home else found.place or _nearest(session, found),
+        generalized=at_home,
         status=STATUSES[found.status],
         icon=ICONS[found.status],
         meaning=MEANINGS[found.status],
@@ -467,7 +465,8 @@ def read_page(
         statuses=STATUSES,
         icons=ICONS,
         nearby=near,
-        feet=_feet(near),
+        # From a drawn point a distance says nothing.
+        feet={} if at_home else _feet(near),
         link=f"{root}/reports/{id}",
         is_new=bool(new),
         supported=bool(supported),
@@ -475,6 +474,13 @@ def read_page(
         map_link=None if view is None else f"/?lat={view.lat}&lon={view.lon}&zoom={view.zoom}",
     )
     return page(request, "report_page.html", context)
+
+
+def _roughly(report: PublicReport, language: Language) -> str | None:
+    """Name the neighbourhood of what may be at a home."""
+    if report.neighbourhood is None:
+        return None
+    return language.gettext("Somewhere in {area}").format(area=report.neighbourhood)
 
 
 def _nearest(session: Session, report: PublicReport) -> str | None:

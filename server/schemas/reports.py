@@ -163,9 +163,7 @@ class OneProperties(BaseModel):
     category_name: str
     status: Status
     severity: Severity | None
-    place: Annotated[
-        str | None, Field(description="At a home the hundred block or the corner only.")
-    ]
+    place: Annotated[str | None, Field(description="Null where it may be at a home.")]
     occurred_at: datetime
     reported_at: datetime
     updated_at: datetime

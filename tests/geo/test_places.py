@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo import places
-from geo.places import PlaceError, PlaceFault, Position, StreetBlock, TimeFault
+from geo.places import PlaceError, PlaceFault, Position, TimeFault
 
 SERVED = (-94.77, 38.82, -94.38, 39.39)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -171,32 +171,3 @@ def test_plain_text_can_be_stored_and_does_not_change_again(text):
     assert "\x00" not in kept
     kept.encode()
     assert places.plain_text(kept) == kept
-
-
-@pytest.mark.parametrize(
-    ("address", "block"),
-    [
-        ("3421 Norton Ave", StreetBlock(3400, "Norton Ave")),
-        ("3421 Norton Ave Apt 2, Kansas City", StreetBlock(3400, "Norton Ave")),
-        ("3421B E 34th St #4", StreetBlock(3400, "E 34th St")),
-        ("3421 1/2 Norton Ave", StreetBlock(3400, "Norton Ave")),
-        ("3421-3425 Norton Ave", StreetBlock(3400, "Norton Ave")),
-        ("12 W 39th Ter", StreetBlock(0, "W 39th Ter")),
-        ("3421 Norton Ave\nMs. Smith", StreetBlock(3400, "Norton Ave")),
-        ("34th St", None),
-        ("E 34th St & Norton Ave", None),
-        ("Grandma's house", None),
-        ("3421", None),
-        ("", None),
-    ],
-)
-def test_a_house_is_shown_as_its_hundred_block(address, block):
-    assert places.street_block(address) == block
-
-
-def test_a_corner_is_nobodys_home():
-    assert places.is_corner("E 34th St & Norton Ave")
-    assert places.is_corner("39th and Main")
-    assert not places.is_corner("3421 Norton Ave")
-    assert not places.is_corner("3421 Norton Ave & garage")
-    assert not places.is_corner("Grandview Plaza")

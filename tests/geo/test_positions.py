@@ -3,123 +3,161 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import Geod
+from pyproj import Geod, Transformer
 
-from geo.positions import R_MAX_M, R_MIN_M, masked, public_geometries
+from geo.crs import CITY, STORED
+from geo.positions import CELL_M, cells_near, generalized, public_geometries
 
 SECRET = b"a secret of at least thirty-two bytes"
 GEOD = Geod(ellps="GRS80")
+TO_CITY = Transformer.from_crs(STORED, CITY, always_xy=True)
 
-longitudes = st.floats(-94.77, -94.38)
-latitudes = st.floats(38.83, 39.40)
-homes = st.lists(st.tuples(longitudes, latitudes), min_size=1, max_size=40)
+SOUTHWEST = (CELL_M * 1_815, CELL_M * 21_600)
+"""Corner of a cell in midtown Kansas City, in the city's metres."""
+
+within_a_cell = st.tuples(st.floats(0.1, CELL_M - 0.1), st.floats(0.1, CELL_M - 0.1))
+homes = st.lists(
+    st.tuples(st.floats(-94.77, -94.38), st.floats(38.83, 39.40)), min_size=1, max_size=40
+)
 
 
-def metres(a, b):
-    return np.asarray(GEOD.inv(*a, *b)[2])
+def at(east_m, north_m):
+    """Longitude and latitude of a place so far from the corner of the cell."""
+    from_corner_m = np.broadcast_arrays(np.atleast_1d(east_m), north_m)
+    x, y = TO_CITY.transform(
+        SOUTHWEST[0] + from_corner_m[0], SOUTHWEST[1] + from_corner_m[1], direction="INVERSE"
+    )
+    return np.asarray(x), np.asarray(y)
 
 
-def random_homes(count, seed=1):
-    random = np.random.default_rng(seed)
-    return random.uniform(-94.6, -94.5, count), random.uniform(39.0, 39.1, count)
+def from_corner(x, y):
+    return np.column_stack(TO_CITY.transform(x, y)) - SOUTHWEST
+
+
+def cells(x, y):
+    return np.floor(np.column_stack(TO_CITY.transform(x, y)) / CELL_M).tolist()
+
+
+def keys(count):
+    return [f"2018{number:06d}" for number in range(count)]
+
+
+@given(within_a_cell, within_a_cell, st.text(st.characters(exclude_categories=["Cs"])))
+def test_two_homes_of_a_cell_cannot_be_told_apart(one, other, key):
+    here = generalized(*at(*one), [key], secret=SECRET)
+    there = generalized(*at(*other), [key], secret=SECRET)
+
+    assert np.array_equal(here, there)
 
 
 @given(homes)
-def test_a_mask_is_never_nearer_than_the_inner_radius_nor_past_the_outer(places):
+def test_what_is_shown_lies_in_the_cell_of_the_home(places):
     exact = tuple(np.array(places).T)
 
-    distance = metres(exact, masked(*exact, secret=SECRET))
-
-    # The city's projection stretches by up to 0.04 % here.
-    assert (distance >= R_MIN_M).all()
-    assert (distance <= R_MAX_M + 1.5).all()
+    assert cells(*generalized(*exact, keys(len(places)), secret=SECRET)) == cells(*exact)
 
 
 @given(homes)
-def test_a_place_has_one_mask_whenever_and_in_whatever_company_it_is_asked_for(places):
-    exact = tuple(np.array(places).T)
-    together = np.column_stack(masked(*exact, secret=SECRET))
+def test_a_report_is_shown_at_one_point_whenever_and_in_whatever_company_it_is_asked_for(places):
+    exact, names = tuple(np.array(places).T), keys(len(places))
+    together = np.column_stack(generalized(*exact, names, secret=SECRET))
     alone = [
-        np.column_stack(masked(np.array([x]), np.array([y]), secret=SECRET))[0] for x, y in places
+        np.column_stack(generalized(np.array([x]), np.array([y]), [name], secret=SECRET))[0]
+        for (x, y), name in zip(places, names, strict=True)
     ]
 
     assert together.tolist() == np.array(alone).tolist()
 
 
-def test_averaging_a_hundred_reports_of_a_home_comes_no_nearer_than_one():
-    x, y = np.full(100, -94.5786), np.full(100, 39.0997)
+def test_the_mean_of_many_reports_of_a_home_is_the_middle_of_its_cell():
+    home = 15.0, 180.0
+    jitter = np.random.default_rng(1).normal(0, 4, (20_000, 2)).clip(-14, 14)
 
-    shown = masked(x, y, secret=SECRET)
-    mean = tuple(np.array([values.mean()]) for values in shown)
+    shown = generalized(*at(*(jitter + home).T), keys(20_000), secret=SECRET)
 
-    assert len({*zip(*(values.tolist() for values in shown), strict=True)}) == 1
-    assert metres((x[:1], y[:1]), mean)[0] >= R_MIN_M
-
-
-def test_masks_are_spread_evenly_over_the_ring():
-    exact = random_homes(20_000)
-    azimuth, _, distance = GEOD.inv(*exact, *masked(*exact, secret=SECRET))
-
-    # Even by area: as many in each tenth of the ring's area, and in each tenth of the compass.
-    share = (np.square(distance) - R_MIN_M**2) / (R_MAX_M**2 - R_MIN_M**2)
-    by_area = np.histogram(share, bins=10, range=(0, 1))[0]
-    by_direction = np.histogram(azimuth, bins=10, range=(-180, 180))[0]
-    assert abs(by_area / 2_000 - 1).max() < 0.1
-    assert abs(by_direction / 2_000 - 1).max() < 0.1
+    # The mean of so many even draws strays by 0.4 m on each axis.
+    assert from_corner(*shown).mean(axis=0) == pytest.approx([CELL_M / 2, CELL_M / 2], abs=2)
 
 
-def test_neighbours_masks_tell_nothing_of_each_other():
-    x, y = random_homes(5_000)
-    beside = masked(x + 0.0002, y, secret=SECRET)
-    here = masked(x, y, secret=SECRET)
+def test_points_are_spread_evenly_over_the_cell():
+    x, y = at(np.full(20_000, 15.0), 180.0)
+    shown = from_corner(*generalized(x, y, keys(20_000), secret=SECRET))
 
-    shifts = [here[0] - x, beside[0] - x - 0.0002]
-    assert abs(np.corrcoef(*shifts)[0, 1]) < 0.05
+    squares = np.histogram2d(*shown.T, bins=5, range=[[0, CELL_M]] * 2)[0]
+    assert abs(squares / 800 - 1).max() < 0.15
 
 
-def test_another_secret_gives_other_masks():
-    exact = random_homes(100)
+def test_one_key_says_nothing_of_another_cell():
+    x, y = at(np.arange(5_000) * CELL_M + 10, 10.0)
+    shown = from_corner(*generalized(x, y, ["the same"] * 5_000, secret=SECRET)) % CELL_M
+
+    assert abs(np.corrcoef(shown[:-1, 0], shown[1:, 0])[0, 1]) < 0.05
+
+
+def test_another_secret_gives_other_points():
+    x, y = at(np.full(100, 10.0), 10.0)
 
     assert not np.isin(
-        masked(*exact, secret=SECRET)[0], masked(*exact, secret=SECRET + b"2")[0]
+        generalized(x, y, keys(100), secret=SECRET)[0],
+        generalized(x, y, keys(100), secret=SECRET + b"2")[0],
     ).any()
 
 
-def test_a_mask_outside_the_served_area_is_drawn_again_the_same_way():
-    served = shapely.box(-94.6, 39.0, -94.5, 39.1)
-    x = np.full(200, -94.5999)
-    y = np.linspace(39.01, 39.09, 200)
+def test_a_point_outside_the_served_area_is_drawn_again_and_tells_no_more_of_the_home():
+    west, east = at([-1_000, 60], 100)[0]
+    served = shapely.box(west, 38, east, 40)
+    names = keys(200)
 
-    first = masked(x, y, secret=SECRET, served_area=served)
+    here = generalized(*at(np.full(200, 50.0), 10.0), names, secret=SECRET, served_area=served)
+    there = generalized(*at(np.full(200, 5.0), 190.0), names, secret=SECRET, served_area=served)
 
-    assert shapely.intersects_xy(served, *first).all()
-    assert (metres((x, y), first) >= R_MIN_M).all()
-    again = masked(x, y, secret=SECRET, served_area=served)
-    assert np.array_equal(first, again)
+    assert shapely.intersects_xy(served, *here).all()
+    assert np.array_equal(here, there)
 
 
-def test_where_no_mask_fits_there_is_no_public_position():
-    tiny = shapely.box(-94.6001, 39.0, -94.5999, 39.0001)
+def test_where_no_point_fits_there_is_no_public_position():
+    (x,), (y,) = at(50, 50)
+    tiny = shapely.box(x - 1e-7, y - 1e-7, x + 1e-7, y + 1e-7)
 
-    (shown,) = public_geometries(
-        [shapely.Point(-94.6, 39.00005)], [True], secret=SECRET, served_area=tiny
+    shown = public_geometries(
+        [shapely.Point(x, y)], [True], ["key"], secret=SECRET, served_area=tiny
     )
 
-    assert shown is None
+    assert shown == [None]
 
 
-def test_public_space_is_shown_exactly_and_a_lot_at_a_home_as_a_point():
-    street = shapely.LineString([(-94.58, 39.05), (-94.579, 39.05)])
-    lot = shapely.box(-94.58, 39.05, -94.5798, 39.0502)
+def test_public_space_is_shown_exactly_and_a_lot_at_a_home_as_a_point_of_the_cell():
+    (x, beside), (y, behind) = at([20, 40], [30, 50])
+    street = shapely.LineString([(x, y), (beside, y)])
+    lot = shapely.box(x, y, beside, behind)
 
-    shown = public_geometries([street, lot], [False, True], secret=SECRET)
+    shown = public_geometries([street, lot], [False, True], ["a", "b"], secret=SECRET)
 
     assert shown[0] is street
     assert shown[1].geom_type == "Point"
-    middle = lot.point_on_surface()
-    apart = GEOD.inv(middle.x, middle.y, shown[1].x, shown[1].y)[2]
-    assert apart == pytest.approx((R_MIN_M + R_MAX_M) / 2, abs=(R_MAX_M - R_MIN_M) / 2 + 1.5)
+    assert cells([shown[1].x], [shown[1].y]) == cells([x], [y])
 
 
-def test_nothing_to_mask_is_nothing_shown():
-    assert public_geometries([], [], secret=SECRET) == []
+def test_nothing_to_draw_is_nothing_shown():
+    assert public_geometries([], [], [], secret=SECRET) == []
+
+
+@given(within_a_cell, st.floats(0, 80), st.floats(0, 360), st.text(max_size=5))
+def test_the_cells_near_a_place_hold_the_point_of_each_home_that_is_near(place, far, azimuth, key):
+    (x,), (y,) = at(*place)
+    home_x, home_y, _ = GEOD.fwd(x, y, azimuth, far)
+
+    shown = generalized(np.array([home_x]), np.array([home_y]), [key], secret=SECRET)
+
+    # The city's projection stretches by up to 0.04 % here.
+    assert shapely.intersects_xy(cells_near(shapely.Point(x, y), far + 0.1), *shown).all()
+
+
+def test_the_cells_near_a_place_are_those_that_the_radius_reaches():
+    def sides(east_m, north_m, radius_m):
+        near = cells_near(shapely.Point(*at(east_m, north_m)), radius_m)
+        return np.rint(from_corner(*near.exterior.xy)[[0, 2]] / CELL_M).tolist()
+
+    assert sides(100, 100, 80) == [[0, 0], [1, 1]]
+    assert sides(100, 30, 80) == [[0, -1], [1, 1]]
+    assert sides(190, 190, 80) == [[0, 0], [2, 2]]

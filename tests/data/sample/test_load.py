@@ -21,7 +21,8 @@ from data.queries.imports import is_sample
 from data.queries.places import PlaceKind, search
 from data.sample.load import RealCityError, load
 from geo.categories import CATEGORIES, Setting
-from geo.positions import R_MIN_M
+from geo.crs import CITY_SRID
+from geo.positions import CELL_M
 from geo.statuses import Status
 from tests.data.sample.conftest import UNTIL
 
@@ -89,11 +90,22 @@ def test_every_report_knows_its_areas(loaded):
     assert loaded.scalar(select(func.count()).where(Report.block_watch_id.is_not(None))) > 100
 
 
-def test_what_is_at_a_home_is_not_shown_where_it_is(loaded):
+def test_what_is_at_a_home_is_shown_in_its_cell_and_not_where_it_is(loaded):
     home = [category.code for category in CATEGORIES if category.setting is Setting.HOME]
     moved = func.ST_Distance(func.Geography(Report.exact_geom), func.Geography(Report.public_geom))
     at_home = Report.category_code.in_(home)
-    assert loaded.scalar(select(func.min(moved)).where(at_home)) >= R_MIN_M - 1
+    cell, shown_in = (
+        func.ST_SnapToGrid(
+            func.ST_Translate(
+                func.ST_Transform(func.ST_PointOnSurface(geom), CITY_SRID), -CELL_M / 2, -CELL_M / 2
+            ),
+            CELL_M,
+        )
+        for geom in (Report.exact_geom, Report.public_geom)
+    )
+    elsewhere = ~func.ST_Equals(cell, shown_in)
+    assert loaded.scalar(select(func.count(Report.id)).where(at_home, elsewhere)) == 0
+    assert loaded.scalar(select(func.min(moved)).where(at_home)) > 0
     assert loaded.scalar(select(func.max(moved)).where(~at_home)) == 0
 
 

@@ -12,7 +12,7 @@ from data.sources.batch import BrokenFileError, File
 from data.sources.kcmo_311 import category_or_reason
 from geo.areas import area_ids
 from geo.categories import BY_CODE
-from geo.positions import R_MIN_M
+from geo.positions import cells_near
 
 HEADER = [
     "CASE ID", "SOURCE", "CATEGORY", "TYPE", "DETAIL", "CREATION DATE", "CREATION TIME", "STATUS",
@@ -137,12 +137,29 @@ def test_the_hour_that_the_clock_repeats_is_the_first_of_the_two(requests, one):
     assert one("SELECT (reported_at AT TIME ZONE 'UTC')::text FROM report") == "2018-11-04 06:30:00"
 
 
-def test_a_home_is_shown_at_its_mask_and_known_exactly(requests, one):
-    requests(request(CATEGORY="Property Violations", TYPE="Private Property", DETAIL="All"))
+def test_a_home_is_shown_in_its_cell_and_known_exactly(requests, rows):
+    home = {"CATEGORY": "Property Violations", "TYPE": "Private Property", "DETAIL": "All"}
+    requests(request("1", **home), request("2", **home))
 
-    away = one("SELECT ST_Distance(exact_geom::geography, public_geom::geography) FROM report")
-    assert away >= R_MIN_M
-    assert one("SELECT ST_AsText(exact_geom) FROM report") == "POINT(-94.58 39.05)"
+    (one, shown, cell), (two, also, same) = rows(
+        "SELECT ST_AsText(exact_geom), ST_AsText(public_geom), "
+        "ST_Within(public_geom, ST_GeomFromWKB(%s, 4326)) FROM report ORDER BY external_id",
+        cells_near(shapely.Point(-94.58, 39.05), 0).wkb,
+    )
+
+    assert one == two == "POINT(-94.58 39.05)"
+    assert cell
+    assert same
+    assert len({one, shown, also}) == 3
+
+
+def test_a_request_at_a_home_keeps_its_public_position_while_it_stays_in_its_cell(requests, rows):
+    home = {"CATEGORY": "Property Violations", "TYPE": "Private Property", "DETAIL": "All"}
+    requests(request("1", **home))
+    before = rows("SELECT ST_AsText(public_geom) FROM report")
+
+    assert requests(request("1", LATITUDE="39.05001", **home)).updated == 1
+    assert rows("SELECT ST_AsText(public_geom) FROM report") == before
 
 
 @pytest.mark.parametrize(
@@ -252,11 +269,12 @@ def test_a_row_that_repeats_one_is_left_out_and_one_that_contradicts_it_rejected
 
 
 def test_tallies_count_what_was_brought_in(requests, one):
+    before = one("SELECT sum(n) FROM layer_change WHERE layer = 'reports'")
     requests(*(request(str(number)) for number in range(5)), request("6", STATUS="OPEN"))
 
     assert one("SELECT sum(n) FROM report_tally WHERE level = 17 AND status = 'done'") == 5
     assert one("SELECT sum(n) FROM report_tally WHERE level = 14") == 6
-    assert one("SELECT sum(n) FROM layer_change WHERE layer = 'reports'") == 1
+    assert one("SELECT sum(n) FROM layer_change WHERE layer = 'reports'") == before + 1
 
 
 def test_a_report_lies_in_the_smaller_of_two_watches(requests, connection, one):
