@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from data.models import Area, Report
 from data.queries.filters import Bounds, ReportFilter, in_view, public_reports
-from data.queries.reports import public_place
+from data.queries.reports import Cursor, public_place
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
 from geo.statuses import Status
@@ -57,10 +57,13 @@ class Listing:
     reports : tuple of ListedReport
     counts : mapping of Kind to int, or None
         How many reports of each kind are in view; None where they are more than `MOST_COUNTED`.
+    next : Cursor or None
+        Where the next ones begin; None where these are the last.
     """
 
     reports: tuple[ListedReport, ...]
     counts: Mapping[Kind, int] | None
+    next: Cursor | None
 
     @property
     def total(self) -> int | None:
@@ -68,7 +71,13 @@ class Listing:
         return None if self.counts is None else sum(self.counts.values())
 
 
-def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit: int) -> Listing:
+def newest(
+    session: Session,
+    chosen: ReportFilter,
+    bounds: Bounds | None,
+    limit: int,
+    after: Cursor | None = None,
+) -> Listing:
     """Give the newest public reports in view.
 
     Parameters
@@ -79,6 +88,8 @@ def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit:
         None for the whole city.
     limit : int
         Reports at the most.
+    after : Cursor, optional
+        Where the reports before ended; those are counted all the same.
 
     Returns
     -------
@@ -90,8 +101,11 @@ def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit:
     some = select(Report.kind).where(*meant).limit(MOST_COUNTED + 1).subquery()
     counted = session.execute(select(some.c.kind, func.count()).group_by(some.c.kind))
     counts = dict.fromkeys(Kind, 0) | dict(counted.all())
+    if after is not None:
+        place = (after.reported_at, after.id)
+        meant.append(tuple_(Report.reported_at, Report.id) < tuple_(*place))
     centre = func.ST_PointOnSurface(Report.public_geom)
-    rows = session.execute(
+    found = session.execute(
         select(
             Report.id,
             Report.category_code,
@@ -106,8 +120,9 @@ def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit:
         .outerjoin(Area, Area.id == Report.neighbourhood_id)
         .where(*meant)
         .order_by(Report.reported_at.desc(), Report.id.desc())
-        .limit(limit)
-    )
+        .limit(limit + 1)  # one more tells whether there are others
+    ).all()
+    rows = found[:limit]
     return Listing(
         reports=tuple(
             ListedReport(
@@ -124,4 +139,5 @@ def newest(session: Session, chosen: ReportFilter, bounds: Bounds | None, limit:
             for row in rows
         ),
         counts=counts if sum(counts.values()) <= MOST_COUNTED else None,
+        next=Cursor(rows[-1].reported_at, rows[-1].id) if len(found) > limit else None,
     )

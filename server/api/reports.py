@@ -216,14 +216,15 @@ def _refuse(refused: Refused, language: Language) -> NoReturn:
     raise Problem(422, title, str(refused), errors=errors) from refused
 
 
-_CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
+CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _cursor(text: str | None) -> Cursor | None:
+def cursor_of(text: str | None) -> Cursor | None:
+    """Read a cursor; none means the first page."""
     if text is None:
         return None
-    found = _CURSOR.fullmatch(text)
+    found = CURSOR.fullmatch(text)
     if found is None:
         raise ValueError("take the cursor from the `next` link of the page before")
     return Cursor(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
@@ -251,12 +252,12 @@ def read_reports(
     limit: Annotated[int, Query(ge=1, le=MOST_FEATURES)] = 100,
     cursor: Annotated[
         str | None,
-        Query(pattern=f"^{_CURSOR.pattern}$", description="From the `next` link of a page."),
+        Query(pattern=f"^{CURSOR.pattern}$", description="From the `next` link of a page."),
     ] = None,
 ) -> Response:
     """Give public reports as GeoJSON. Follow the `next` link for more."""
     try:
-        box, after = bounds(bbox), _cursor(cursor)
+        box, after = bounds(bbox), cursor_of(cursor)
     except ValueError as error:
         _ = request.state.language.gettext
         raise Problem(422, _("Some of this cannot be used"), str(error)) from error

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from typing import Annotated, TypedDict
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from pydantic import Field
 
 from data.queries import listing
 from data.queries.listing import ListedReport
+from data.queries.reports import Cursor
 from geo.kinds import Kind
 from geo.statuses import OPEN, Status
+from server.api.reports import CURSOR, cursor_of, cursor_text
 from server.dependencies import Chosen, Reading
 from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
@@ -32,13 +36,14 @@ class ListQuery(Filters):
     """What the list is asked for."""
 
     bbox: Box = None
+    cursor: Annotated[str | None, Field(pattern=f"^{CURSOR.pattern}$")] = None
 
 
 class ReportList(TypedDict):
     """What the list shows.
 
     `total` and `counts` are None where more is in view than is counted, and `more` is how many are
-    not listed of those that are.
+    not listed of those that are. `older` is the address of the next page, where there is one.
     """
 
     reports: Sequence[ListedReport]
@@ -46,6 +51,7 @@ class ReportList(TypedDict):
     counts: dict[Kind, int] | None
     total: int | None
     more: int
+    older: str | None
     most: int
     kinds: dict[str, str]
     marks: dict[Kind, str]
@@ -69,8 +75,11 @@ def list_in_view(
     except ValueError as error:
         fault = {"loc": ("query", "bbox"), "msg": str(error)}
         raise RequestValidationError([fault]) from error
-    found = listing.newest(session, query.chosen(settings.zone), box, MOST_LISTED)
+    found = listing.newest(
+        session, query.chosen(settings.zone), box, MOST_LISTED, cursor_of(query.cursor)
+    )
     total = found.total
+    asked = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
     beside_map = "HX-Request" in request.headers
     context = ReportList(
         reports=found.reports,
@@ -81,6 +90,7 @@ def list_in_view(
         counts=None if found.counts is None else dict(found.counts),
         total=total,
         more=0 if total is None else total - len(found.reports),
+        older=None if found.next is None else _older(asked, found.next),
         most=listing.MOST_COUNTED,
         kinds=KINDS,
         marks=KIND_MARKS,
@@ -88,7 +98,11 @@ def list_in_view(
         open=OPEN,
         whole_city=box is None,
         beside_map=beside_map,
-        map_query=request.url.query,
+        map_query=urlencode(asked),
     )
     template = "list_part.html" if beside_map else "list.html"
     return page(request, template, context, headers={"Vary": "HX-Request"})
+
+
+def _older(asked: Sequence[tuple[str, str]], after: Cursor) -> str:
+    return f"/list?{urlencode([*asked, ('cursor', cursor_text(after))])}"

@@ -119,6 +119,23 @@ def test_a_long_list_says_how_many_more_there_are(client, reports):
     assert "3 more; zoom in" in client.get("/list", headers=PART).text
 
 
+def test_without_javascript_the_older_reports_are_a_page_further_on(client, reports):
+    ids = reports(*({} for _ in range(MOST_LISTED + 3)), {"status": "done"})[:-1]
+    first = client.get("/list?status=open").text
+    assert "oom in" not in first
+    older = re.search(r'rel="next" href="([^"]+)">Older reports', first)[1]
+    second = client.get(older.replace("&amp;", "&")).text
+    pages = [
+        [int(id) for id in re.findall(r'data-feature="reports/(\d+)"', text)]
+        for text in (first, second)
+    ]
+    assert pages == [ids[:MOST_LISTED], ids[MOST_LISTED:]]
+    assert f"{len(ids)} reports" in second  # the count is of all
+    assert 'rel="next"' not in second
+    assert '<a href="/?status=open">' in second  # the map knows no pages
+    assert client.get("/list?cursor=x").status_code == 422
+
+
 def test_too_many_to_count_is_said_and_not_taken_for_a_number(client, reports, monkeypatch):
     monkeypatch.setattr(listing, "MOST_COUNTED", 4)
     reports(*({} for _ in range(6)))
