@@ -34,7 +34,7 @@ STORED = {
     "SELECT count(*) FROM ground WHERE type = 'water'": 68,
     "SELECT count(*) FROM street_light": 111,
     "SELECT count(*) FROM vacant_lot": 2_327,
-    "SELECT count(*) FROM transit_stop": 4_477,
+    "SELECT count(*) FROM transit_stop": 2_617,
     "SELECT count(*) FROM report": 28_991,
     "SELECT count(*) FROM report WHERE public_geom IS NULL": 0,
     "SELECT count(*) FROM police_incident WHERE sensitive AND public_geom IS NOT NULL": 0,
