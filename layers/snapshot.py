@@ -3,14 +3,15 @@
 import mimetypes
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from layers.atlas import Options, View, atlas, safe_json
-from layers.registry import LAYERS
+from layers.features import N_
+from layers.registry import BY_NAME, LAYERS
 
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
@@ -97,10 +98,33 @@ def snapshot(
             {"imports": {name: _data_url(static / path) for name, path in parts.modules.items()}}
         ),
         markup=parts.markup,
+        list_title=translate(N_("List of what is on the map")),
+        show_title=translate(N_("Show on the map")),
+        listed=[
+            {
+                "name": name,
+                "title": translate(BY_NAME[name].title),
+                "entries": [*_entries(found["features"])],
+            }
+            for name, found in collections.items()
+        ],
         blocks={name: safe_json(found) for name, found in {**collections, "base": base}.items()},
         scripts=[_script(static / path) for path in parts.scripts],
         script=parts.script,
     )
+
+
+def _entries(features: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Give what the list says of each feature; what the map can tell, the list tells."""
+    for feature in features:
+        properties = feature["properties"]
+        if "title" in properties:
+            position = feature["geometry"]["coordinates"]
+            while isinstance(position[0], list | tuple):
+                position = position[0]
+            lon, lat = position[:2]
+            text = {"title": properties["title"], "facts": properties["facts"]}
+            yield {"id": feature["id"], "lon": lon, "lat": lat, **text}
 
 
 def _data_url(path: Path) -> str:

@@ -11,18 +11,21 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, Field
 from sqlalchemy.orm import Session
 
-from data.queries import areas, features, listing
+from data.queries import areas, features, imports, listing
 from data.queries import snapshot as collected
 from data.queries.filters import Bounds, ReportFilter
+from geo.categories import BY_CODE
+from geo.statuses import OPEN
 from layers.atlas import view_of
 from layers.registry import BY_NAME, LAYERS
 from layers.snapshot import snapshot
 from server.dependencies import Chosen, Reading
 from server.feature_words import Speech, feature_said, report_said
 from server.languages import Language
+from server.pages.map import KINDS, STATUSES
 from server.pages.page import STATIC
 from server.problems import Problem
-from server.schemas.filters import Box, Filters, bounds
+from server.schemas.filters import OPEN_WORD, Box, Filters, bounds
 from server.settings import Settings
 
 router = APIRouter(include_in_schema=False)
@@ -119,6 +122,12 @@ def snapshot_of(
             cut.append(_(BY_NAME[name].title))
     moment = format_datetime(now.astimezone(settings.zone), "medium", locale=language.locale)
     note = _("As of {moment}.").format(moment=moment)
+    if imports.is_sample(session):
+        note = " ".join(
+            (_("This is a sample city: the streets are real, everything else is made up."), note)
+        )
+    if filters := _said(session, chosen, _):
+        note += " " + _("Of the reports it has only these: {filters}.").format(filters=filters)
     if cut:
         most = _.number(MOST_FEATURES)
         note += " " + _("Not all fit into one file; only {most} are in it of: {layers}.").format(
@@ -134,6 +143,24 @@ def snapshot_of(
         language=language.code,
         translate=language.gettext,
     )
+
+
+def _said(session: Session, chosen: ReportFilter, _: Speech) -> str:
+    """Say in words which reports were asked for; nothing where all were."""
+    area = chosen.area_id and areas.area(session, chosen.area_id)
+    watch = chosen.block_watch_id and areas.outline_of_block_watch(session, chosen.block_watch_id)
+    open_ones = frozenset(chosen.statuses) == OPEN
+    statuses = [STATUSES[OPEN_WORD]] if open_ones else [STATUSES[one] for one in chosen.statuses]
+    values = {
+        _("Kind of report"): ", ".join(_(KINDS[kind]) for kind in chosen.kinds),
+        _("Status"): ", ".join(map(_, statuses)),
+        _("What it is about"): ", ".join(_(BY_CODE[code].name) for code in chosen.categories),
+        _("Reported from"): chosen.since and _.day(chosen.since),
+        _("Reported to"): chosen.until and _.day(chosen.until),
+        _("Area"): area and area.name,
+        _("Block watch"): watch and watch.name,
+    }
+    return "; ".join(f"{label}: {value}" for label, value in values.items() if value)
 
 
 def _reports(

@@ -56,6 +56,19 @@ def test_a_mark_tells_what_it_is(offline):
     expect(city_map.popup.locator("a[href^=http]")).to_have_count(0)
 
 
+def test_its_list_leads_to_the_map_by_keyboard(offline):
+    city_map, _ = offline(viewport={"width": 390, "height": 844})
+    page = city_map.page
+    page.locator(".snapshot-list summary").focus()
+    page.keyboard.press("Enter")
+    entry = page.locator(".snapshot-list li").first
+    title = entry.locator("strong").inner_text()
+    entry.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(city_map.popup.get_by_role("heading")).to_have_text(title)
+    expect(page.locator(".site-city")).to_contain_text("This is a sample city")
+
+
 def test_its_layers_come_and_go(offline):
     city_map, _ = offline(viewport={"width": 1280, "height": 800})
     city_map.open_layers()

@@ -49,7 +49,7 @@ function debounced(callback) {
 /** What is public of a feature: from the server, or from the block of a snapshot. */
 async function factsOf(config, layer, feature) {
   if (layer.source instanceof InlineSource) {
-    const { title, facts } = feature.props;
+    const { title, facts } = (feature.props ? feature : layer.source.feature(layer.config.name, feature.id)).props;
     return { title, facts, url: null };
   }
   const address = config.facts.replace("{layer}", layer.config.name).replace("{id}", feature.id);

@@ -60,6 +60,11 @@ export class InlineSource {
     );
   }
 
+  /** A feature by its id. */
+  feature(name, id) {
+    return this.layers.get(name).find((feature) => feature.id === Number(id));
+  }
+
   async get({ z, x, y }, size) {
     const tiles = 2 ** z;
     const margin = 0.05;

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import func, insert
 from sqlalchemy.orm import Session
 
-from data.models import PoliceIncident, Report, ServiceLocation, StreetLight
+from data.models import ImportRun, PoliceIncident, Report, ServiceLocation, StreetLight
+from data.queries.imports import SAMPLE
 from server.pages import snapshot
 from tests.places import IN_EASTSIDE, IN_WESTSIDE, found_city
 
@@ -53,6 +54,31 @@ def blocks(client, **question) -> dict[str, dict]:
 
 def ids(found: dict) -> set[int]:
     return {feature["id"] for feature in found["features"]}
+
+
+def test_the_file_says_what_it_was_made_with(client, store, engine):
+    report(store, status="done")
+    whole = client.get("/snapshot").text
+    assert "only these" not in whole
+    assert "sample city" not in whole
+    with Session(engine) as session:
+        session.execute(insert(ImportRun).values(source=SAMPLE, file_name="", sha256=b""))
+        session.commit()
+    asked = f"status=done&status=verified&kind=cleanup&block_watch={store.city.block_watch}"
+    some = client.get(f"/snapshot?{asked}&from=2026-01-01").text
+    assert "This is a sample city" in some
+    assert (
+        "Of the reports it has only these: Kind of report: Cleanup; Status: Done, says the city, "
+        "Verified by neighbours; Reported from: Jan 1, 2026; Block watch: Norton Watch."
+    ) in some
+
+
+def test_the_file_lists_what_its_map_shows(client, store):
+    id = report(store)
+    text = client.get("/snapshot").text
+    assert "<h2>Reports (1)</h2>" in text
+    assert f'<li data-feature="reports/{id}"' in text
+    assert "<strong>Illegal dumping</strong> · Status: Received" in text
 
 
 def test_the_file_is_handed_out_to_be_saved(client, store):
