@@ -85,7 +85,7 @@ ICONS: dict[Status, str] = {
     Status.IN_PROGRESS: "◕",
     Status.DONE: "●",
     Status.VERIFIED: "✓",
-    Status.DUPLICATE: "⧉",
+    Status.DUPLICATE: "≡",
     Status.DECLINED: "✕",
     Status.NOT_OURS: "↷",
 }

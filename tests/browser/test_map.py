@@ -347,6 +347,22 @@ class TestOnAPhone:
         wide = city_map.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390
 
+    @pytest.mark.parametrize("language", ["en", "es"])
+    def test_the_header_takes_one_line_and_the_hint_of_the_search_is_whole(self, phone, language):
+        phone.goto(f"/?lang={language}")
+        assert phone.locator(".site-header").bounding_box()["height"] < 60
+        fits = phone.locator(".map-search input").evaluate(
+            """input => {
+                const brush = new OffscreenCanvas(1, 1).getContext("2d");
+                const {font} = getComputedStyle(input, "::placeholder");
+                const {paddingLeft, paddingRight} = getComputedStyle(input);
+                brush.font = font;
+                const room = input.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+                return brush.measureText(input.placeholder).width <= room;
+            }"""
+        )
+        assert fits
+
     def test_the_sheet_opens_with_filters_and_list_and_closes(self, city_map):
         button = city_map.page.get_by_role("button", name="Filters and list")
         expect(button).to_have_attribute("aria-expanded", "false")
