@@ -8,10 +8,11 @@ from hashlib import sha256
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from data.models.report import DESCRIPTION_LIMIT
+from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
 from data.queries import places, reports
 from data.queries.places import Exactness, Place
 from data.queries.reports import Contact, NewReport, OutsideServedArea, Submitted
+from geo.addresses import LONGEST
 from geo.categories import BY_CODE, Category
 from geo.kinds import Severity
 from geo.places import PlaceError, PlaceFault, Position, TimeFault, plain_text, time_fault
@@ -146,6 +147,9 @@ def place_by_name(session: Session, typed: str, language: Language) -> Place:
         named. The choices stand in the fault.
     """
     _ = language.gettext
+    if len(typed) > LONGEST:
+        message = _("This is too long for an address. Use {most} characters at most.")
+        raise Refused(Fault("place", "too_long", message.format(most=LONGEST)))
     found = places.search(session, typed, limit=MOST_CHOICES)
     if not found:
         raise Refused(
@@ -159,7 +163,11 @@ def place_by_name(session: Session, typed: str, language: Language) -> Place:
             )
         )
     best = found[0]
-    clear = len(found) == 1 or best.score - found[1].score >= _CLEARLY_BETTER
+    clear = (
+        len(found) == 1
+        or best.score - found[1].score >= _CLEARLY_BETTER
+        or best.label.casefold() == typed.strip().casefold()
+    )
     if clear and best.exactness is not Exactness.MIDDLE:
         return best
     if clear:
@@ -218,6 +226,14 @@ def contact_faults(contact: Contact, language: Language) -> list[Fault]:
     """Say what is wrong with an e-mail address or a phone number, which both may be missing."""
     _ = language.gettext
     faults = []
+    for field, value, most in (
+        ("name", contact.name, NAME_LIMIT),
+        ("email", contact.email, EMAIL_LIMIT),
+        ("phone", contact.phone, PHONE_LIMIT),
+    ):
+        if len(value) > most:
+            message = _("This is too long. Use {most} characters at most.").format(most=most)
+            faults.append(Fault(field, "too_long", message))
     name, _at, host = contact.email.rpartition("@")
     if contact.email and not (name and "." in host.strip(".") and " " not in contact.email):
         message = _("This is no e-mail address. Write it like name@example.org, or leave it empty.")

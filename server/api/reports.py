@@ -71,7 +71,7 @@ async def _json_only(request: Request) -> None:
     "/reports",
     status_code=201,
     dependencies=[Depends(_json_only)],
-    responses=described(403, 413, 415, 422, 503),
+    responses=described(400, 403, 413, 415, 422, 503),
     summary="Send a report",
 )
 def send_report(

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from data.models import EventKind
-from data.models.report import DESCRIPTION_LIMIT
+from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
+from geo.addresses import LONGEST
 from geo.categories import Category, Setting
 from geo.kinds import Kind, Severity
 from geo.places import MOST_POSITIONS
@@ -50,9 +51,9 @@ class ContactIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(max_length=200)] = ""
-    email: Annotated[str, Field(max_length=254)] = ""
-    phone: Annotated[str, Field(max_length=40)] = ""
+    name: Annotated[str, Field(max_length=NAME_LIMIT)] = ""
+    email: Annotated[str, Field(max_length=EMAIL_LIMIT)] = ""
+    phone: Annotated[str, Field(max_length=PHONE_LIMIT)] = ""
 
 
 class ReportIn(BaseModel):
@@ -74,7 +75,7 @@ class ReportIn(BaseModel):
     ] = None
     address: Annotated[
         str | None,
-        Field(max_length=200, description="An address, a corner or a landmark of the city."),
+        Field(max_length=LONGEST, description="An address, a corner or a landmark of the city."),
     ] = None
     occurred_at: Annotated[
         AwareDatetime | None,

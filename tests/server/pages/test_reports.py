@@ -196,6 +196,8 @@ MISTAKES = {
     "no time": ({"when": "today", **HERE}, "what time", "when"),
     "bad time": ({"when": "today", "time": "nine", **HERE}, "no time", "when"),
     "too long": ({"description": "a" * 10_000, **HERE}, "8000 characters too many", "description"),
+    "long address": ({"address": "a" * 201}, "too long for an address", "address"),
+    "long name": ({"name": "a" * 201, **HERE}, "200 characters at most", "name"),
     "bad e-mail": ({"email": "nobody", **HERE}, "no e-mail address", "email"),
     "bad phone": ({"phone": "no", **HERE}, "no phone number", "phone"),
 }
