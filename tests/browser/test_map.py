@@ -492,9 +492,6 @@ class TestWhenSomethingFails:
         city_map.page.route("**/api/versions", lambda route: route.abort())
         expect(city_map.notices).to_contain_text("can not check for news", timeout=8_000)
 
-    @pytest.mark.xfail(
-        strict=False, reason="after the whole file on a busy machine the popup is gone on retry"
-    )
     def test_a_popup_that_gets_no_facts_offers_to_try_again(self, city_map):
         page = city_map.open(MIDDLE, zoom=16).page
         page.context.witness.expect("ERR_FAILED")

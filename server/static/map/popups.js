@@ -41,6 +41,9 @@ export class Popups {
     const content = element("div", "popup-body");
     content.setAttribute("role", "group");
     content.setAttribute("aria-live", "polite");
+    // A button that replaces itself is no longer inside the popup by the time Leaflet looks, which
+    // would take the click for one on the map and close the popup.
+    content.addEventListener("click", (event) => event.stopPropagation());
     const popup = L.popup({ minWidth: 220, maxWidth: 300, ...this.room() })
       .setLatLng(at)
       .setContent(content)
@@ -91,10 +94,7 @@ export class Popups {
     const step = (label, by) => {
       const button = element("button", "btn btn-sm btn-outline-secondary", label);
       button.type = "button";
-      button.addEventListener("click", (event) => {
-        event.stopPropagation();
-        show((index + by + count) % count);
-      });
+      button.addEventListener("click", () => show((index + by + count) % count));
       return button;
     };
     const position = this.words.one_of.replace("{index}", index + 1).replace("{count}", count);
