@@ -7,10 +7,11 @@ Whether a place lies in the served area only the store can tell.
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, TypeGuard
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -48,6 +49,7 @@ class PlaceFault(StrEnum):
     ZERO = "zero"
     SWAPPED = "swapped"
     FAR_AWAY = "far_away"
+    NOT_A_SHAPE = "not_a_shape"
     TOO_FEW_POSITIONS = "too_few_positions"
     TOO_MANY_POSITIONS = "too_many_positions"
     NOT_CLOSED = "not_closed"
@@ -216,6 +218,52 @@ def polygon(
     if not shapely.is_valid(lot):
         raise PlaceError(PlaceFault.CROSSES_ITSELF)
     return _of_size(lot)
+
+
+def shape(geometry: object, served: Box | None = None) -> BaseGeometry:
+    """Give the point, line or polygon that a GeoJSON geometry says.
+
+    Parameters
+    ----------
+    geometry : object
+        As read from JSON; it may be anything.
+    served : Box, optional
+        As for `position`.
+
+    Returns
+    -------
+    shapely.Point, shapely.LineString or shapely.Polygon
+        In EPSG:4326.
+
+    Raises
+    ------
+    PlaceError
+
+    Examples
+    --------
+    >>> shape({"type": "Point", "coordinates": [-94.57, 39.05]})
+    <POINT (-94.57 39.05)>
+    """
+    if not isinstance(geometry, Mapping):
+        raise PlaceError(PlaceFault.NOT_A_SHAPE)
+    coordinates = geometry.get("coordinates")
+    match geometry.get("type"):
+        case "Point" if _nested(coordinates, 1):
+            return point(_positions([coordinates], served)[0])
+        case "LineString" if _nested(coordinates, 2):
+            return line(coordinates, served)
+        case "Polygon" if _nested(coordinates, 3):
+            return polygon(coordinates, served)
+    raise PlaceError(PlaceFault.NOT_A_SHAPE)
+
+
+def _nested(coordinates: object, levels: int) -> TypeGuard[Any]:
+    """Tell whether these are lists of lists to so many levels. What is in the last is not looked at."""
+    if levels == 0:
+        return True
+    return isinstance(coordinates, list | tuple) and all(
+        _nested(inner, levels - 1) for inner in coordinates
+    )
 
 
 def _positions(coordinates: Sequence[Sequence[float]], served: Box | None) -> list[Position]:

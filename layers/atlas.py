@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from branca.element import CssLink, Figure, JavascriptLink
@@ -20,6 +20,7 @@ MODULES: tuple[str, ...] = (
     "atlas",
     "base",
     "cells",
+    "draw",
     "features",
     "filters",
     "inline",
@@ -76,6 +77,15 @@ def view_of(west: float, south: float, east: float, north: float) -> View:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place that the page speaks of by its number: degrees on WGS 84."""
+
+    lat: float
+    lon: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Raster:
     """Raster tiles that the operator has chosen: URL template and credit as plain text."""
 
@@ -105,10 +115,16 @@ class Options:
     raster : Raster or None
         None draws the base map from imported geometry.
     tiles, facts, places, versions, grounds : str
-        URLs: of the tiles of a `{layer}`, of the public facts of one feature, of the search, of the
-        versions of the layers, and of the outline of an area or a block watch.
-    latitude_field, longitude_field : str
-        CSS selectors of the form's fields that the mode "pick" fills.
+        URLs: of the tiles of a `{layer}`, of the public facts of one feature (nothing opens on a map
+        without it), of the search, of the versions of the layers, and of the outline of an area or
+        a block watch.
+    latitude_field, longitude_field, drawn_field : str
+        CSS selectors of the form's fields that the mode "pick" fills: with a place, or with the
+        GeoJSON of a line or a polygon.
+    shape_fields : str
+        CSS selector of the radio buttons that say which: point, line or polygon.
+    marks : tuple of Mark
+        What the mode "look" marks with numbers.
     """
 
     mode: Literal["browse", "look", "pick", "snapshot"] = "browse"
@@ -123,6 +139,9 @@ class Options:
     grounds: str = "/api/{path}/{id}"
     latitude_field: str = "#lat"
     longitude_field: str = "#lon"
+    drawn_field: str = "#drawn"
+    shape_fields: str = "[name=shape]"
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +240,13 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
         "places": options.places if options.mode in {"browse", "pick"} else "",
         "versions": options.versions,
         "grounds": options.grounds,
-        "pick": {"lat": options.latitude_field, "lon": options.longitude_field},
+        "pick": {
+            "lat": options.latitude_field,
+            "lon": options.longitude_field,
+            "drawn": options.drawn_field,
+            "shapes": options.shape_fields,
+        },
+        "marks": [asdict(mark) for mark in options.marks],
         "words": words(options.translate),
     }
     Start(base.get_name(), drawn, config).add_to(map_)

@@ -19,6 +19,7 @@ from server.api import features, grounds, places, reports, versions
 from server.front import Front
 from server.pages import list as list_page
 from server.pages import map as map_page
+from server.pages import report_form
 from server.pages import reports as report_pages
 from server.pages import snapshot as snapshot_page
 from server.pages.page import STATIC
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
         places,
         map_page,
         list_page,
+        report_form,
         report_pages,
         snapshot_page,
     ):

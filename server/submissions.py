@@ -1,9 +1,14 @@
-"""What somebody sends in, checked alike for the form and the API: each mistake has its own answer."""
+"""What somebody sends in, checked alike for the form and the API: each mistake has its own answer.
+
+Each way in reads its own format and gives a `Draft`; `check` makes of it what can be stored.
+"""
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import assert_never
 
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
@@ -15,7 +20,19 @@ from data.queries.reports import Contact, NewReport, OutsideServedArea, Submitte
 from geo.addresses import LONGEST
 from geo.categories import BY_CODE, Category
 from geo.kinds import Severity
-from geo.places import PlaceError, PlaceFault, Position, TimeFault, plain_text, time_fault
+from geo.places import (
+    Box,
+    PlaceError,
+    PlaceFault,
+    Position,
+    TimeFault,
+    line,
+    plain_text,
+    point,
+    position,
+    shape,
+    time_fault,
+)
 from server.languages import Language
 from server.positions import Positions
 
@@ -33,7 +50,8 @@ class Fault:
     Attributes
     ----------
     field : str
-        What it is about: category, place, occurred_at, severity, description, email or phone.
+        What it is about: category, place, to (the other end of a stretch of street), occurred_at,
+        description, name, email or phone.
     code : str
         The same for every occurrence, for programs.
     message : str
@@ -62,6 +80,247 @@ class Refused(Exception):  # noqa: N818 (it is the name of what happened)
     def __init__(self, *faults: Fault) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
         self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A place by its coordinates, in degrees as they were sent.
+
+    Attributes
+    ----------
+    called : str
+        The text for which the coordinates were found, if they were.
+    """
+
+    latitude: object
+    longitude: object
+    called: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A place by an address, a corner or a landmark."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of street by its two ends."""
+
+    start: "Pair | Named | Fault"
+    end: "Pair | Named | Fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A place as a GeoJSON geometry, or what was sent as one."""
+
+    geometry: object
+
+
+Where = Pair | Named | Stretch | Drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A report as it was read, before it is checked; in place of what nobody can read stands a fault.
+
+    Attributes
+    ----------
+    category : Category or Fault
+    where : Pair, Named, Stretch, Drawn or Fault
+    occurred_at : datetime, Fault or None
+        None for now.
+    long_ago : bool
+        Whether it was confirmed that it was that long ago.
+    severity : Severity or None
+    description : str
+    contact : Contact
+    key : str
+        Sent again with a repetition.
+    body : bytes
+        What was sent, in one spelling, to tell a repetition from another report.
+    """
+
+    category: Category | Fault
+    where: Where | Fault
+    occurred_at: datetime | Fault | None
+    long_ago: bool
+    severity: Severity | None
+    description: str
+    contact: Contact
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a report is, in EPSG:4326, and the name under which it was found if it was."""
+
+    place: BaseGeometry
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A report as it was sent in, checked as far as that is possible without storing it.
+
+    Attributes
+    ----------
+    key, body : str and bytes
+        As of `Draft`.
+    """
+
+    category: Category
+    place: BaseGeometry
+    occurred_at: datetime | None
+    severity: Severity | None
+    description: str
+    address: str
+    contact: Contact
+    key: str
+    body: bytes
+
+    @property
+    def body_hash(self) -> bytes:
+        """What is stored of the body."""
+        return sha256(self.body).digest()
+
+
+def check(
+    session: Session, draft: Draft, positions: Positions, language: Language, city: str
+) -> Sent:
+    """Check what was sent.
+
+    Parameters
+    ----------
+    session : Session
+    draft : Draft
+    positions : Positions
+    language : Language
+        In which faults are told.
+    city : str
+        Its name.
+
+    Returns
+    -------
+    Sent
+
+    Raises
+    ------
+    Refused
+        With everything that is wrong.
+    """
+    faults: list[Fault] = []
+    category, located, occurred_at = draft.category, None, draft.occurred_at
+    if isinstance(category, Fault):
+        faults.append(category)
+    if isinstance(draft.where, Fault):
+        faults.append(draft.where)
+    else:
+        try:
+            located = locate(session, draft.where, positions, language, city)
+        except Refused as refused:
+            faults += refused.faults
+    if isinstance(occurred_at, Fault):
+        faults.append(occurred_at)
+    else:
+        faults += occurred_faults(occurred_at, long_ago=draft.long_ago, language=language)
+    description = plain_text(draft.description)
+    faults += description_faults(description, language)
+    contact = cleaned(draft.contact)
+    faults += contact_faults(contact, language)
+    if faults:
+        raise Refused(*faults)
+    assert isinstance(category, Category)
+    assert located is not None
+    assert not isinstance(occurred_at, Fault)
+    return Sent(
+        category=category,
+        place=located.place,
+        occurred_at=occurred_at,
+        severity=draft.severity,
+        description=description,
+        address=located.address,
+        contact=contact,
+        key=draft.key,
+        body=draft.body,
+    )
+
+
+def locate(
+    session: Session, where: Where, positions: Positions, language: Language, city: str
+) -> Located:
+    """Find the place of a report.
+
+    Parameters
+    ----------
+    session : Session
+    where : Pair, Named, Stretch or Drawn
+    positions : Positions
+    language : Language
+        In which faults are told.
+    city : str
+        Its name.
+
+    Returns
+    -------
+    Located
+        A point, a line or a polygon.
+
+    Raises
+    ------
+    Refused
+    """
+    served = positions.bounds(session)
+    try:
+        match where:
+            case Drawn(geometry):
+                return Located(shape(geometry, served))
+            case Stretch():
+                return _stretch(session, where, served, language, city)
+            case Pair() | Named():
+                found, name = _end(session, where, served, language)
+                return Located(point(found), name)
+        assert_never(where)
+    except PlaceError as error:
+        raise Refused(place_fault(error, language, city)) from error
+
+
+def _stretch(
+    session: Session, stretch: Stretch, served: Box | None, language: Language, city: str
+) -> Located:
+    """Give the straight line between two ends; what is wrong with both is told at once."""
+    found: list[Position] = []
+    names: list[str] = []
+    faults: list[Fault] = []
+    for field, end in (("place", stretch.start), ("to", stretch.end)):
+        if isinstance(end, Fault):
+            faults.append(end)
+            continue
+        try:
+            at, name = _end(session, end, served, language)
+            found.append(at)
+            names.append(name)
+        except PlaceError as error:
+            faults.append(replace(place_fault(error, language, city), field=field))
+        except Refused as refused:
+            faults += (replace(fault, field=field) for fault in refused.faults)
+    if faults:
+        raise Refused(*faults)
+    coordinates = [(end.longitude, end.latitude) for end in found]
+    return Located(line(coordinates, served), " - ".join(names) if all(names) else "")
+
+
+def _end(
+    session: Session, where: Pair | Named, served: Box | None, language: Language
+) -> tuple[Position, str]:
+    if isinstance(where, Named):
+        named = place_by_name(session, where.text, language)
+        return Position(named.lat, named.lon), named.label
+    found = position(where.latitude, where.longitude, served)
+    return found, name_of(session, where.called, found)
 
 
 def category_fault(code: str, language: Language) -> Fault:
@@ -98,14 +357,20 @@ def place_fault(error: PlaceError, language: Language, city: str) -> Fault:
         PlaceFault.FAR_AWAY: _("This place is far from {city}. Check the coordinates.").format(
             city=city
         ),
+        PlaceFault.NOT_A_SHAPE: _(
+            "The shape cannot be read. Draw it again, or type an address in its place."
+        ),
         PlaceFault.TOO_FEW_POSITIONS: _(
-            "A line needs two different positions at least, and a lot three."
+            "A stretch of street needs two different points at least, and a lot three. Add more."
         ),
         PlaceFault.TOO_MANY_POSITIONS: _(
-            "This shape has too many positions. Draw it with 500 at most."
+            "This shape has too many points. Draw it with 500 at most."
         ),
         PlaceFault.NOT_CLOSED: _("The outline of a lot must end where it begins."),
-        PlaceFault.CROSSES_ITSELF: _("The outline of the lot crosses itself. Draw it again."),
+        PlaceFault.CROSSES_ITSELF: _(
+            "The outline of the lot crosses itself. Draw it again, from corner to corner, all the "
+            "way around."
+        ),
         PlaceFault.TOO_LARGE: _(
             "This is larger than 5 kilometers (3 miles). Send a report for each place."
         ),
@@ -193,33 +458,33 @@ def name_of(session: Session, typed: str, position: Position) -> str:
     return ""
 
 
-def occurred_fault(
+def occurred_faults(
     occurred_at: datetime | None, *, long_ago: bool, language: Language
-) -> Fault | None:
+) -> Iterable[Fault]:
     """Say what is wrong with a time; `long_ago` is the answer to the question whether it is so."""
     _ = language.gettext
     fault = occurred_at and time_fault(occurred_at, datetime.now(UTC))
     if not fault or (fault is TimeFault.LONG_AGO and long_ago):
-        return None
+        return
     messages = {
         TimeFault.FUTURE: _("This time is in the future. Say when you saw it."),
         TimeFault.LONG_AGO: _("This is more than two years ago. Is the date right?"),
         TimeFault.TOO_LONG_AGO: _("This is more than a hundred years ago. Check the year."),
     }
-    return Fault("occurred_at", fault.value, messages[fault])
+    yield Fault("occurred_at", fault.value, messages[fault])
 
 
-def description_fault(description: str, language: Language) -> Fault | None:
+def description_faults(description: str, language: Language) -> Iterable[Fault]:
     """Say by how much a description is too long."""
     excess = len(description) - DESCRIPTION_LIMIT
     if excess <= 0:
-        return None
+        return
     message = language.ngettext(
         "The description has {n} character too many; {limit} fit. Shorten it a little.",
         "The description has {n} characters too many; {limit} fit. Shorten it a little.",
         excess,
     ).format(n=excess, limit=DESCRIPTION_LIMIT)
-    return Fault("description", "too_long", message)
+    yield Fault("description", "too_long", message)
 
 
 def contact_faults(contact: Contact, language: Language) -> list[Fault]:
@@ -248,34 +513,6 @@ def contact_faults(contact: Contact, language: Language) -> list[Fault]:
 def cleaned(contact: Contact) -> Contact:
     """Give the contact as it is kept."""
     return Contact(*(plain_text(part) for part in (contact.name, contact.email, contact.phone)))
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A report as it was sent in, checked as far as words alone can be.
-
-    Attributes
-    ----------
-    key : str
-        Sent again with a repetition.
-    body : bytes
-        What was sent, in one spelling, to tell a repetition from another report.
-    """
-
-    category: Category
-    place: BaseGeometry
-    occurred_at: datetime | None
-    severity: Severity | None
-    description: str
-    address: str
-    contact: Contact
-    key: str
-    body: bytes
-
-    @property
-    def body_hash(self) -> bytes:
-        """What is stored of the body."""
-        return sha256(self.body).digest()
 
 
 def store(

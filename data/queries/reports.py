@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import shapely
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     func,
     literal,
     literal_column,
@@ -303,7 +305,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
     supports = (
         select(func.count()).where(Support.report_id == Report.id).correlate(Report)
     ).scalar_subquery()
-    centre = func.ST_PointOnSurface(Report.public_geom)
+    centre = _middle(Report.public_geom)
     found = session.execute(
         select(
             Report.status,
@@ -352,6 +354,14 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
         block_watch=found.block_watch,
         supports=found.supports,
         duplicate_of_id=found.duplicate_of_id,
+    )
+
+
+def _middle(place: Any) -> ColumnElement[object]:
+    """Give a point that stands for a shape. PostGIS takes an end of a line; its middle says more."""
+    return case(
+        (func.GeometryType(place) == "LINESTRING", func.ST_LineInterpolatePoint(place, 0.5)),
+        else_=func.ST_PointOnSurface(place),
     )
 
 
@@ -426,6 +436,12 @@ class NearbyReport:
     ----------
     distance_m : float
         From the place to the report's public position, in metres.
+    longitude, latitude : float
+        A point of its public position, EPSG:4326.
+    place : str or None
+        As of `PublicReport`.
+    neighbourhood : str or None
+        Its name.
     supports : int
     """
 
@@ -434,6 +450,10 @@ class NearbyReport:
     status: Status
     reported_at: datetime
     distance_m: float
+    longitude: float
+    latitude: float
+    place: str | None
+    neighbourhood: str | None
     supports: int
 
 
@@ -530,6 +550,7 @@ def _within(place: BaseGeometry, radius_m: float) -> ColumnElement[bool]:
 
 def _nearby(place: BaseGeometry) -> Select[Any]:
     supports = select(func.count()).where(Support.report_id == Report.id).correlate(Report)
+    centre = _middle(Report.public_geom)
     return (
         select(
             Report.id,
@@ -537,8 +558,13 @@ def _nearby(place: BaseGeometry) -> Select[Any]:
             Report.status,
             Report.reported_at,
             _distance_m(place).label("distance_m"),
+            func.ST_X(centre).label("longitude"),
+            func.ST_Y(centre).label("latitude"),
+            Report.address,
+            Area.name.label("neighbourhood"),
             supports.scalar_subquery().label("supports"),
         )
+        .outerjoin(Area, Area.id == Report.neighbourhood_id)
         .where(Report.status.in_(sorted(OPEN)))
         .limit(MOST_NEAR)
     )
@@ -552,6 +578,10 @@ def _as_nearby(rows: Iterable[Row[Any]]) -> list[NearbyReport]:
             status=row.status,
             reported_at=row.reported_at,
             distance_m=row.distance_m,
+            longitude=row.longitude,
+            latitude=row.latitude,
+            place=public_place(row.address, BY_CODE[row.category_code].setting),
+            neighbourhood=row.neighbourhood,
             supports=row.supports,
         )
         for row in rows
@@ -638,6 +668,34 @@ def support(session: Session, id: int, supporter: bytes) -> Supported | None:
     if status not in OPEN:
         raise NotOpen(status)
     return Supported(found.supports, found.counted)
+
+
+_NOTE = text("""
+WITH used AS (
+    INSERT INTO submission (key, body_hash, report_id) VALUES (:key, :body_hash, :id)
+    ON CONFLICT (key) DO NOTHING
+    RETURNING report_id
+)
+INSERT INTO report_event (report_id, kind, note, public)
+SELECT report_id, 'note', :note, false FROM used
+""")
+
+
+def note_for_staff(session: Session, id: int, note: str, *, key: str) -> None:
+    """Keep what a neighbour who joined a report wrote of it, once a key. It is never public.
+
+    Parameters
+    ----------
+    session : Session
+        Nothing is committed here.
+    id : int
+        Of a report.
+    note : str
+    key : str
+        Whoever sends the same thing again sends the same key.
+    """
+    values = {"id": id, "note": note, "key": key, "body_hash": sha256(note.encode()).digest()}
+    session.execute(_NOTE, values)
 
 
 @dataclass(frozen=True, slots=True)

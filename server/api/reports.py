@@ -9,18 +9,14 @@ from typing import Annotated, Any, NoReturn
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy.orm import Session
 
 from data.queries import reports
 from data.queries.reports import Contact, Cursor, Held, KeyReused, NotOpen, PublicReport
-from geo import places
 from geo.categories import BY_CODE, CATEGORIES
-from geo.places import PlaceError, plain_text
+from geo.places import plain_text
 from server import submissions
 from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language
-from server.positions import Positions
 from server.problems import Problem
 from server.report_words import not_found, not_open
 from server.schemas.filters import Box, Filters, bounds
@@ -30,8 +26,6 @@ from server.schemas.reports import (
     Link,
     OneFeature,
     OneProperties,
-    PointGeometry,
-    PolygonGeometry,
     ReportIn,
     ReportOut,
     ReportPage,
@@ -39,7 +33,7 @@ from server.schemas.reports import (
     TimelineOut,
     position_of,
 )
-from server.submissions import Fault, Refused, Sent
+from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Where
 from server.supporters import neighbour, remember, supporter
 
 router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
@@ -96,27 +90,13 @@ def send_report(
     """Store a report. A repetition under the same Idempotency-Key gets the first answer again."""
     language = request.state.language
     try:
-        sent = _sent(
-            session,
-            body,
-            positions,
-            language=language,
-            city=settings.city_name,
-            key=idempotency_key,
-        )
+        draft = _draft(body, idempotency_key, language)
+        sent = submissions.check(session, draft, positions, language, settings.city_name)
         submitted = submissions.store(session, sent, positions, language, settings.city_name)
     except Refused as refused:
         _refuse(refused, language)
     except KeyReused as error:
-        _ = language.gettext
-        raise Problem(
-            422,
-            _("This key was used before"),
-            _(
-                "This Idempotency-Key was used for another report ({url}). Use a new key for a new "
-                "report."
-            ).format(url=f"/api/reports/{error.report_id}"),
-        ) from error
+        raise _key_reused(error, language) from error
     response.headers["Location"] = f"/api/reports/{submitted.id}"
     if submitted.replayed:
         response.headers[REPLAYED] = "true"
@@ -128,71 +108,44 @@ def send_report(
     )
 
 
-def _sent(
-    session: Session,
-    body: ReportIn,
-    positions: Positions,
-    *,
-    language: Language,
-    city: str,
-    key: str | None,
-) -> Sent:
-    faults: list[Fault] = []
+def _draft(body: ReportIn, key: str | None, language: Language) -> Draft:
     category = BY_CODE.get(body.category)
-    if category is None:
-        faults.append(submissions.category_fault(body.category, language))
-    place: BaseGeometry | None = None
-    address = ""
-    try:
-        place, address = _place(session, body, positions, language)
-    except PlaceError as error:
-        faults.append(submissions.place_fault(error, language, city))
-    except Refused as refused:
-        faults += refused.faults
-    occurred_at = body.occurred_at
-    if fault := submissions.occurred_fault(occurred_at, long_ago=body.long_ago, language=language):
-        faults.append(fault)
-    description = plain_text(body.description)
-    if fault := submissions.description_fault(description, language):
-        faults.append(fault)
-    contact = submissions.cleaned(Contact(**body.contact.model_dump()))
-    faults += submissions.contact_faults(contact, language)
-    if faults or category is None or place is None:
-        raise Refused(*faults)
-    return Sent(
-        category=category,
-        place=place,
-        occurred_at=occurred_at,
+    return Draft(
+        category=category or submissions.category_fault(body.category, language),
+        where=_where(body, language),
+        occurred_at=body.occurred_at,
+        long_ago=body.long_ago,
         severity=body.severity,
-        description=description,
-        address=address,
-        contact=contact,
+        description=body.description,
+        contact=Contact(**body.contact.model_dump()),
         key=f"api {key or secrets.token_urlsafe(16)}",
         body=json.dumps(body.model_dump(mode="json")).encode(),
     )
 
 
-def _place(
-    session: Session, body: ReportIn, positions: Positions, language: Language
-) -> tuple[BaseGeometry, str]:
-    """Give the place, and the name under which it was found if it was."""
+def _where(body: ReportIn, language: Language) -> Where | Fault:
     _ = language.gettext
     coordinates = body.lat is not None or body.lon is not None
     if (body.geometry is not None) + coordinates + bool(body.address) != 1:
         message = _("Say where in one way: geometry, lat and lon, or address.")
-        raise Refused(Fault("place", "one_place", message))
-    served = positions.bounds(session)
+        return Fault("place", "one_place", message)
     if body.address:
-        found = submissions.place_by_name(session, plain_text(body.address), language)
-        return places.point(places.Position(found.lat, found.lon)), found.label
+        return Named(plain_text(body.address))
     if body.geometry is None:
-        return places.point(places.position(body.lat, body.lon, served)), ""
-    if isinstance(body.geometry, PointGeometry):
-        longitude, latitude, *_height = body.geometry.coordinates
-        return places.point(places.position(latitude, longitude, served)), ""
-    if isinstance(body.geometry, PolygonGeometry):
-        return places.polygon(body.geometry.coordinates, served), ""
-    return places.line(body.geometry.coordinates, served), ""
+        return Pair(body.lat, body.lon)
+    return Drawn(body.geometry.model_dump())
+
+
+def _key_reused(error: KeyReused, language: Language) -> Problem:
+    _ = language.gettext
+    return Problem(
+        422,
+        _("This key was used before"),
+        _(
+            "This Idempotency-Key was used for another report ({url}). Use a new key for a new "
+            "report."
+        ).format(url=f"/api/reports/{error.report_id}"),
+    )
 
 
 def _refuse(refused: Refused, language: Language) -> NoReturn:

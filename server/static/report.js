@@ -5,52 +5,76 @@ document.querySelector("[data-focus]")?.focus();
 
 const form = document.querySelector(".report-form");
 
-/** Keeps the address field and the place on the map in step. */
-async function places(address) {
+const shape = () => form.elements.shape.value;
+
+/** Names the address or corner at a place; nothing where there is none. */
+async function nameAt(lat, lon) {
+  const response = await fetch(`/api/places/nearest?${new URLSearchParams({ lat, lon })}`).catch(() => null);
+  return (response?.ok && (await response.json()).place?.label) || "";
+}
+
+/** Keeps the address fields and the place on the map in step: what came last counts. */
+async function places(address, end) {
   const [lat, lon] = [document.getElementById("lat"), document.getElementById("lon")];
+  const drawn = document.getElementById("drawn");
   const map = document.querySelector("[data-pick-map] .folium-map");
-  let chosen = ""; // the label that belongs to the place on the map
-  let named = false; // whether the place that the map is told of has that label
+  const own = new Map(); // for each field the name that belongs to what is on the map
+  let named = false; // whether the place that the map is told of has a label
 
   const show = (latitude, longitude, label) => {
-    chosen = label;
+    if (shape() === "point") {
+      own.set(address, label);
+      lat.value = latitude.toFixed(6);
+      lon.value = longitude.toFixed(6);
+    }
     named = label !== "";
-    lat.value = latitude.toFixed(6);
-    lon.value = longitude.toFixed(6);
     const detail = { label, lat: latitude, lon: longitude };
     map.dispatchEvent(new CustomEvent("porchlight:place", { detail }));
     named = false;
   };
 
-  const forget = () => {
+  address.addEventListener("input", () => {
     // Typing after choosing means that another place is meant.
-    if (address.value === chosen) return;
+    if (shape() !== "point" || address.value === own.get(address)) return;
     lat.value = "";
     lon.value = "";
-  };
-  address.addEventListener("input", forget);
-  if (lat.value) chosen = address.value;
+  });
+  if (lat.value) own.set(address, address.value);
 
   const { placeSearch } = await import("porchlight/search.js");
-  placeSearch(address, {
-    address: "/api/places",
-    words: JSON.parse(address.dataset.words),
-    onchoose: ({ label, lat: latitude, lon: longitude }) => show(latitude, longitude, label),
-  });
+  const words = JSON.parse(address.dataset.words);
+  for (const field of [address, end]) {
+    if (drawn.value) own.set(field, field.value);
+    field.addEventListener("change", () => {
+      const typed = field.value && field.value !== own.get(field);
+      if (shape() !== "point" && drawn.value && typed) map.dispatchEvent(new CustomEvent("porchlight:undraw"));
+    });
+    placeSearch(field, {
+      address: "/api/places",
+      words,
+      onchoose: ({ label, lat: latitude, lon: longitude }) => show(latitude, longitude, label),
+    });
+  }
 
-  let asked = 0;
-  document.addEventListener("porchlight:picked", async ({ detail }) => {
-    if (named) return;
-    const turn = (asked += 1);
-    chosen = "";
-    address.value = "";
-    const query = new URLSearchParams({ lat: detail.lat, lon: detail.lon });
-    const response = await fetch(`/api/places/nearest?${query}`).catch(() => null);
-    const place = response?.ok ? (await response.json()).place : null;
+  const turns = new Map();
+  const name = async (field, latitude, longitude) => {
+    const turn = (turns.get(field) ?? 0) + 1;
+    turns.set(field, turn);
+    own.set(field, "");
+    field.value = "";
+    const label = await nameAt(latitude, longitude);
     // What was typed or tapped meanwhile counts.
-    if (turn !== asked || address.value || !place) return;
-    chosen = place.label;
-    address.value = place.label;
+    if (turn !== turns.get(field) || field.value) return;
+    own.set(field, label);
+    field.value = label;
+  };
+  document.addEventListener("porchlight:picked", ({ detail }) => {
+    if (!named) name(address, detail.lat, detail.lon);
+  });
+  document.addEventListener("porchlight:drawn", ({ detail: { corners, shape: drawnShape } }) => {
+    if (corners.length === 0) return;
+    name(address, corners[0].lat, corners[0].lng);
+    if (drawnShape === "line" && corners.length > 1) name(end, corners.at(-1).lat, corners.at(-1).lng);
   });
 
   const button = document.querySelector("[data-locate]");
@@ -85,12 +109,15 @@ function count(text) {
 }
 
 if (form) {
-  places(document.getElementById("address"));
+  const ends = [document.getElementById("address"), document.getElementById("to")];
+  places(...ends);
   count(document.getElementById("description"));
-  // Enter in the address field chooses a place; it should not send a form that is half filled in.
-  document.getElementById("address").addEventListener("keydown", (event) => {
-    if (event.key === "Enter") event.preventDefault();
-  });
+  // Enter in an address field chooses a place; it should not send a form that is half filled in.
+  for (const field of ends) {
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    });
+  }
   const send = form.querySelector("[type=submit]");
   form.addEventListener("submit", () => {
     send.disabled = true;

@@ -10,7 +10,7 @@ import { layersPanel } from "porchlight/legend.js";
 import { followVersions } from "porchlight/live.js";
 import { Notices } from "porchlight/notices.js";
 import { Outline } from "porchlight/outline.js";
-import { pick, pinAt } from "porchlight/pick.js";
+import { numberAt, pick, pinAt } from "porchlight/pick.js";
 import { Popups } from "porchlight/popups.js";
 import { searchControl } from "porchlight/search.js";
 import { TileSource } from "porchlight/tiles.js";
@@ -74,8 +74,11 @@ export function start(map, base_, layers, config) {
   if (config.layers_panel) layersPanel(map, layers, words);
   if (config.places) searchControl(map, { address: config.places, words });
   if (config.mode === "pick") pick(map, config);
-  else clicks(map, layers, config);
-  if (config.mode === "look") pinAt(map.getCenter(), { interactive: false }).addTo(map);
+  else if (config.facts) clicks(map, layers, config);
+  if (config.mode === "look") {
+    pinAt(map.getCenter(), { interactive: false }).addTo(map);
+    for (const mark of config.marks) numberAt(mark).addTo(map);
+  }
   if (config.mode === "browse") sayNoPosition(map, notices, words);
   watchLoading(map, base_, layers, notices, words);
   if (config.mode === "snapshot") base_.addTo(map);

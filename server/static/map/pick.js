@@ -1,7 +1,11 @@
 // Choosing a place: tap the map, drag the pin, use the phone's position, or move the map under the
-// crosshair by keyboard and press Enter. The place goes into the form's fields.
+// crosshair by keyboard and press Enter. The place goes into the form's fields. Where the form asks
+// for a stretch of street or a lot, each of these sets a corner instead (draw.js).
+
+import { Drawing } from "porchlight/draw.js";
 
 const CLOSE = 17; // the zoom at which a house can be told from the next
+const CLOSE_TO_DRAW = 16; // and at which some blocks fit a phone
 
 /** The pin that stands at a place. */
 export function pinAt(latlng, options) {
@@ -9,45 +13,78 @@ export function pinAt(latlng, options) {
   return L.marker(latlng, { icon, keyboard: false, ...options });
 }
 
-/** `config.pick` names the form's fields: {lat, lon} as selectors. */
+/** The number of a place that the page speaks of. */
+export function numberAt({ lat, lon, number }) {
+  const icon = L.divIcon({ className: "place-number", html: String(number), iconSize: [28, 28] });
+  return L.marker([lat, lon], { icon, keyboard: false, interactive: false, zIndexOffset: 1000 });
+}
+
+/** `config.pick` names the form's fields as selectors: {lat, lon, drawn, shapes}. */
 export function pick(map, { pick: fields, words }) {
   const container = map.getContainer();
   container.classList.add("picks-place");
-  const [latField, lonField] = [fields.lat, fields.lon].map((selector) => document.querySelector(selector));
+  const [latField, lonField, drawnField] = [fields.lat, fields.lon, fields.drawn].map((selector) =>
+    document.querySelector(selector),
+  );
+  const shapes = [...document.querySelectorAll(fields.shapes)];
   const said = document.createElement("p");
   said.className = "map-pick-status";
   said.setAttribute("role", "status");
   container.append(said);
+  const say = (text) => {
+    said.textContent = text;
+  };
   const cross = document.createElement("div");
   cross.className = "map-crosshair";
   cross.setAttribute("aria-hidden", "true");
   container.append(cross);
+  const tell = (name, detail) => {
+    container.dispatchEvent(new CustomEvent(`porchlight:${name}`, { bubbles: true, detail }));
+  };
 
   const pin = pinAt(map.getCenter(), { draggable: true, autoPan: true, alt: words.your_place });
+  const drawing = new Drawing(map, drawnField, {
+    words,
+    say,
+    onchange: (corners, shape) => tell("drawn", { corners, shape }),
+  });
+  const shape = () => shapes.find(({ checked }) => checked)?.value ?? "point";
+  const draws = () => shape() !== "point";
 
   function choose(latlng, detail = {}) {
+    if (draws()) {
+      drawing.add(latlng);
+      return;
+    }
     pin.setLatLng(latlng).addTo(map);
     latField.value = latlng.lat.toFixed(6);
     lonField.value = latlng.lng.toFixed(6);
-    said.textContent = words.place_chosen;
-    container.dispatchEvent(
-      new CustomEvent("porchlight:picked", {
-        bubbles: true,
-        detail: { lat: latlng.lat, lon: latlng.lng, ...detail },
-      }),
-    );
+    say(words.place_chosen);
+    tell("picked", { lat: latlng.lat, lon: latlng.lng, ...detail });
+  }
+
+  /** Shows what the form holds: the pin of a spot, or the drawing of a line or a lot. */
+  function show() {
+    pin.remove();
+    if (draws()) {
+      drawing.open(shape());
+      return;
+    }
+    drawing.close();
+    const typed = [latField, lonField].map(({ value }) => (value === "" ? Number.NaN : Number(value)));
+    if (typed.every(Number.isFinite)) pin.setLatLng(typed).addTo(map);
+    say(map.hasLayer(pin) ? words.place_chosen : words.pick_help);
   }
 
   map.on("click", ({ latlng }) => {
     choose(latlng);
     // A tap from far away is only about right: come nearer, so that it can be mended.
-    if (map.getZoom() < CLOSE) map.setView(latlng, CLOSE);
+    const close = draws() ? CLOSE_TO_DRAW : CLOSE;
+    if (map.getZoom() < close) map.setView(latlng, close);
   });
   pin.on("dragend", () => choose(pin.getLatLng()));
   map.on("locationfound", ({ latlng, accuracy }) => choose(latlng, { accuracy }));
-  map.on("locationerror", () => {
-    said.textContent = words.no_position;
-  });
+  map.on("locationerror", () => say(words.no_position));
   container.addEventListener("pointerdown", () => container.classList.remove("by-keyboard"));
   container.addEventListener("keydown", (event) => {
     if (event.target === container) container.classList.add("by-keyboard");
@@ -55,18 +92,19 @@ export function pick(map, { pick: fields, words }) {
     event.preventDefault();
     choose(map.getCenter());
   });
-  container.addEventListener("porchlight:place", ({ detail: { lat, lon } }) => {
-    choose(L.latLng(lat, lon));
-    map.setView([lat, lon], Math.max(map.getZoom(), CLOSE));
+  container.addEventListener("porchlight:place", ({ detail: { label, lat, lon } }) => {
+    // A place with a name is where to look for the stretch or the lot, not yet a corner of it.
+    if (!draws() || !label) choose(L.latLng(lat, lon));
+    map.setView([lat, lon], Math.max(map.getZoom(), draws() ? CLOSE_TO_DRAW : CLOSE));
   });
+  container.addEventListener("porchlight:undraw", () => {
+    drawing.change([]);
+    say(words.typed_counts);
+  });
+  for (const radio of shapes) radio.addEventListener("change", show);
+  addEventListener("pageshow", show); // the browser's "back" may bring other choices than the page has
 
-  const typed = [latField, lonField].map(({ value }) => (value === "" ? Number.NaN : Number(value)));
-  if (typed.every(Number.isFinite)) {
-    const latlng = L.latLng(typed[0], typed[1]);
-    pin.setLatLng(latlng).addTo(map);
-    map.setView(latlng, Math.max(map.getZoom(), CLOSE), { animate: false });
-    said.textContent = words.place_chosen;
-  } else {
-    said.textContent = words.pick_help;
-  }
+  show();
+  if (draws()) drawing.fit();
+  else if (map.hasLayer(pin)) map.setView(pin.getLatLng(), Math.max(map.getZoom(), CLOSE), { animate: false });
 }

@@ -1,0 +1,388 @@
+"""The form with which people report a problem."""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
+from typing import Annotated, TypedDict
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel
+from shapely import LineString
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.orm import Session
+
+from data.queries import areas, reports
+from data.queries.reports import Contact, KeyReused, NearbyReport
+from geo.categories import BY_CODE, CATEGORIES, N_, Category, Setting
+from geo.kinds import Kind, Severity
+from geo.places import plain_text, typed_coordinates
+from geo.statuses import Status
+from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, view_of
+from layers.reports import Reports
+from layers.street_lights import StreetLights
+from layers.words import words
+from server import submissions
+from server.dependencies import Chosen, Places, Reading, Writing, own_site
+from server.languages import Language, language
+from server.pages.map import KINDS, SOMEWHERE, STATUSES, raster
+from server.pages.page import asset, page
+from server.pages.reports import (
+    ICONS,
+    SEVERITIES,
+    in_feet,
+    look_atlas,
+    name_of_place,
+)
+from server.settings import Settings
+from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Stretch, Where
+
+router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
+
+KIND_HINTS: dict[Kind, str] = {
+    Kind.LIGHTING: N_("A street light is out, or a place is too dark"),
+    Kind.CLEANUP: N_("Trash, weeds, graffiti, an abandoned car"),
+    Kind.PROBLEM_SPOT: N_("A building, corner or spot that does not feel safe"),
+}
+
+SHAPES: dict[str, str] = {
+    "point": N_("A spot"),
+    "line": N_("A stretch of street"),
+    "polygon": N_("A lot or area"),
+}
+
+SAME_ZOOM = 17
+"""Of the small map beside the question whether it is one of these: as far as their radius reaches."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+class ReportForm(BaseModel):
+    """The form as it was typed. Everything is text, so that nothing typed is ever lost.
+
+    Attributes
+    ----------
+    shape : str
+        Of `SHAPES`.
+    drawn : str
+        GeoJSON of the corners that were set on the map, for a line or a polygon.
+    place, to_place : str
+        The one of the places offered for `address` and for `to`, the other end of a stretch, that
+        was chosen.
+    place_for, to_place_for : str
+        The text for which they were offered.
+    """
+
+    kind: str = ""
+    category: str = ""
+    shape: str = "point"
+    address: str = ""
+    lat: str = ""
+    lon: str = ""
+    place: str = ""
+    place_for: str = ""
+    to: str = ""
+    to_place: str = ""
+    to_place_for: str = ""
+    drawn: str = ""
+    when: str = "now"
+    day: str = ""
+    time: str = ""
+    long_ago: str = ""
+    description: str = ""
+    severity: str = ""
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A place offered for what was typed; the value is what the form sends back."""
+
+    label: str
+    value: str
+
+
+class FormPage(TypedDict):
+    """What the form's page shows. `wrong` and `choices` go by the field they are about."""
+
+    form: ReportForm
+    faults: Sequence[Fault]
+    wrong: Mapping[str, Fault]
+    choices: Mapping[str, Sequence[Choice]]
+    kinds: dict[Kind, str]
+    kind_hints: dict[Kind, str]
+    categories: dict[Kind, dict[str, list[Category]]]
+    severities: dict[Severity, str]
+    shapes: dict[str, str]
+    today: date
+    sent_id: int | None
+    atlas: Atlas
+    words: str
+
+
+class SamePage(TypedDict):
+    """What "is it one of these?" shows."""
+
+    form: ReportForm
+    category: Category
+    same: Sequence[NearbyReport]
+    names: Mapping[int, str | None]
+    feet: Mapping[int, int]
+    statuses: dict[str, str]
+    icons: dict[Status, str]
+    atlas: Atlas
+
+
+@router.get("/report", response_class=HTMLResponse)
+def report_form(
+    request: Request, session: Reading, settings: Chosen, kind: str = "", category: str = ""
+) -> HTMLResponse:
+    """Show the empty form."""
+    chosen = BY_CODE.get(category)
+    form = ReportForm(kind=chosen.kind if chosen else kind, category=category, token=_token())
+    return _form_page(request, session, settings, form)
+
+
+@router.post("/report")
+def send_form(
+    *,
+    request: Request,
+    form: Annotated[ReportForm, Form()],
+    session: Writing,
+    settings: Chosen,
+    positions: Places,
+    new: Annotated[str, Form()] = "",
+    change: Annotated[str, Form()] = "",
+) -> Response:
+    """Check what was typed, ask whether it is known already, and store it."""
+    language, city = request.state.language, settings.city_name
+    if not _TOKEN.fullmatch(form.token):
+        form = form.model_copy(update={"token": _token()})
+    if change:
+        return _form_page(request, session, settings, form)
+    try:
+        draft = _draft(form, settings, language)
+        sent = submissions.check(session, draft, positions, language, city)
+        # A second tap must not be asked whether its own report is the same.
+        submitted = reports.sent_before(session, key=sent.key, body_hash=sent.body_hash)
+        if submitted is None and not new:
+            same = reports.nearby_same(session, sent.place, sent.category)
+            if same:
+                return _same_page(
+                    request=request,
+                    session=session,
+                    settings=settings,
+                    form=form,
+                    sent=sent,
+                    same=same,
+                )
+        submitted = submitted or submissions.store(session, sent, positions, language, city)
+    except Refused as refused:
+        return _form_page(request, session, settings, form, faults=refused.faults, status=422)
+    except KeyReused as error:
+        # Whoever went back and changed something wants to send that, too: under a new key.
+        fresh = form.model_copy(update={"token": _token()})
+        return _form_page(request, session, settings, fresh, status=409, sent_id=error.report_id)
+    return RedirectResponse(f"/reports/{submitted.id}?new=1", 303)
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _draft(form: ReportForm, settings: Settings, language: Language) -> Draft:
+    _ = language.gettext
+    category = BY_CODE.get(form.category)
+    if category is None or (form.kind and form.kind != category.kind):
+        category = None
+    told = form.model_dump(exclude={"token", "kind", "place_for", "to_place_for"})
+    return Draft(
+        category=category or Fault("category", "missing", _("Choose what it is about.")),
+        where=_where(form, language),
+        occurred_at=_occurred_at(form, settings, language),
+        long_ago=bool(form.long_ago),
+        severity=Severity(form.severity) if form.severity in set(Severity) else None,
+        description=form.description,
+        contact=Contact(form.name, form.email, form.phone),
+        key=f"form {form.token}",
+        body=json.dumps(told).encode(),
+    )
+
+
+def _where(form: ReportForm, language: Language) -> Where | Fault:
+    """Read where it is.
+
+    A place chosen from those offered counts for the text it was offered for; the map comes before
+    the text, since tapping it after typing means the tap. For a lot that was not drawn its address
+    will do.
+    """
+    _ = language.gettext
+    if form.shape in {"line", "polygon"} and form.drawn:
+        return Drawn(_geometry(form.drawn))
+    if form.shape == "line":
+        start = _("Say where it begins: type an address or a corner, or draw it on the map.")
+        end = _("Say where it ends: type an address or a corner, or draw it on the map.")
+        return Stretch(
+            _offered(form.address, form.place, form.place_for)
+            or _typed(form.address)
+            or Fault("place", "missing", start),
+            _offered(form.to, form.to_place, form.to_place_for)
+            or _typed(form.to)
+            or Fault("to", "missing", end),
+        )
+    if offered := _offered(form.address, form.place, form.place_for):
+        return offered
+    if form.lat or form.lon:
+        return Pair(form.lat, form.lon, called=plain_text(form.address))
+    message = _("Say where it is: tap the map, use your position, or type an address.")
+    return _typed(form.address) or Fault("place", "missing", message)
+
+
+def _geometry(drawn: str) -> object:
+    """Read what should be GeoJSON; None where it is nothing of the kind."""
+    try:
+        return json.loads(drawn)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _offered(typed: str, chosen: str, offered_for: str) -> Pair | None:
+    if not chosen or offered_for != typed:
+        return None
+    latitude, _comma, longitude = chosen.partition(",")
+    return Pair(latitude, longitude, called=plain_text(typed))
+
+
+def _typed(text: str) -> Pair | Named | None:
+    typed = plain_text(text)
+    if coordinates := typed_coordinates(typed):
+        return Pair(*coordinates)
+    return Named(typed) if typed else None
+
+
+def _occurred_at(
+    form: ReportForm, settings: Settings, language: Language
+) -> datetime | Fault | None:
+    """Read day and time of the city; None for now, a fault where they cannot be read."""
+    _ = language.gettext
+    now = datetime.now(settings.zone)
+    if form.when not in {"today", "earlier"}:
+        return None
+    try:
+        day = now.date() if form.when == "today" else date.fromisoformat(form.day.strip())
+    except ValueError:
+        message = _("Say on which day, or choose “Now, or all the time”.")
+        return Fault("occurred_at", "missing_day", message)
+    if form.when == "today" and not form.time:
+        message = _("Say about what time it was, or choose “Now, or all the time”.")
+        return Fault("occurred_at", "missing_time", message)
+    try:
+        clock = time.fromisoformat(form.time.strip()) if form.time else time(12)
+    except ValueError:
+        message = _("This is no time. Write it like 9:30 PM or 21:30.")
+        return Fault("occurred_at", "not_a_time", message)
+    moment = datetime.combine(day, clock.replace(tzinfo=None), settings.zone)
+    # A day without a time counts as its noon, which on this very day may be still to come.
+    return moment if form.time else min(moment, max(now, datetime.combine(day, time(), now.tzinfo)))
+
+
+def _form_page(
+    request: Request,
+    session: Session,
+    settings: Settings,
+    form: ReportForm,
+    *,
+    faults: Sequence[Fault] = (),
+    status: int = 200,
+    sent_id: int | None = None,
+) -> HTMLResponse:
+    box = areas.extent(session)
+    view = SOMEWHERE if box is None else view_of(box.west, box.south, box.east, box.north)
+    context = FormPage(
+        form=form,
+        faults=faults,
+        wrong={fault.field: fault for fault in reversed(faults)},
+        choices={fault.field: choices for fault in faults if (choices := _choices(fault))},
+        kinds={kind: KINDS[kind] for kind in KIND_HINTS},
+        kind_hints=KIND_HINTS,
+        categories=_categories(),
+        severities=SEVERITIES,
+        shapes=SHAPES,
+        today=datetime.now(settings.zone).date(),
+        sent_id=sent_id,
+        atlas=_pick_atlas(request.state.language.code, view, raster(settings)),
+        words=json.dumps(words(request.state.language.gettext)),
+    )
+    return page(request, "report.html", context, status=status)
+
+
+def _choices(fault: Fault) -> list[Choice]:
+    choices = [Choice(place.label, f"{place.lat},{place.lon}") for place in fault.choices]
+    if fault.meant is not None:
+        found = f"{fault.meant.latitude},{fault.meant.longitude}"
+        choices.append(Choice(found.replace(",", ", "), found))
+    return choices
+
+
+@lru_cache(maxsize=1)
+def _categories() -> dict[Kind, dict[str, list[Category]]]:
+    found: dict[Kind, dict[str, list[Category]]] = {kind: {} for kind in KIND_HINTS}
+    for category in CATEGORIES:
+        found[category.kind].setdefault(category.group, []).append(category)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
+    options = Options(
+        mode="pick",
+        asset=asset,
+        translate=language(code).gettext,
+        raster=base,
+        places="",  # the form's own fields search
+    )
+    return atlas((Reports, StreetLights), view, options)
+
+
+def _same_page(
+    *,
+    request: Request,
+    session: Session,
+    settings: Settings,
+    form: ReportForm,
+    sent: Sent,
+    same: Sequence[NearbyReport],
+) -> HTMLResponse:
+    language = request.state.language
+    marks = [
+        Mark(round(report.latitude, 6), round(report.longitude, 6), number)
+        for number, report in enumerate(same, 1)
+        if report.category.setting is Setting.PUBLIC_SPACE
+    ]
+    context = SamePage(
+        form=form,
+        category=sent.category,
+        same=same,
+        names={report.id: name_of_place(session, report, language) for report in same},
+        feet=in_feet(same),
+        statuses=STATUSES,
+        icons=ICONS,
+        atlas=look_atlas(language.code, _view(sent.place), settings, marks),
+    )
+    return page(request, "report_same.html", context)
+
+
+def _view(place: BaseGeometry) -> View:
+    middle = (
+        place.interpolate(0.5, normalized=True)
+        if isinstance(place, LineString)
+        else place.point_on_surface()
+    )
+    return View(round(middle.y, 6), round(middle.x, 6), SAME_ZOOM)
