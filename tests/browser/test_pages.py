@@ -88,6 +88,18 @@ def open_form_with_faults(page: Page) -> None:
     expect(page.locator("#choices")).to_be_visible()
 
 
+def open_drawing(page: Page) -> None:
+    page.goto("/report?category=block_dark")
+    page.locator(".report-shape summary").click()
+    page.locator('label[for="shape-line"]').click()
+    city_map = page.locator("[data-pick-map] .folium-map")
+    middle = city_map.bounding_box()["width"] / 2
+    for n in (1, 2):
+        city_map.click(position={"x": middle + 40 * n, "y": 150})
+        expect(page.locator(".drawn-corner")).to_have_count(n)
+    expect(page.locator("#to")).not_to_have_value("")
+
+
 def open_same(page: Page) -> None:
     place = {"lat": 39.0712, "lon": -94.5623}
     sent = page.request.post(
@@ -128,6 +140,7 @@ PAGES: tuple[Callable[[Page], None], ...] = (
     open_empty_list,
     open_form,
     open_form_with_faults,
+    open_drawing,
     open_same,
     open_new_report,
     open_report_at_a_home,

@@ -1,5 +1,6 @@
 """Reporting a problem, in a real browser."""
 
+import json
 import re
 import uuid
 
@@ -22,10 +23,16 @@ class Form:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.address = page.get_by_label("Address, corner or landmark")
+        self.address = page.get_by_label(
+            re.compile("^Address, corner or landmark|^Where it begins: address")
+        )
         self.description = page.get_by_label("What should the city know?")
         self.choices = page.get_by_role("group", name="Did you mean").get_by_role("radio")
+        self.end = page.get_by_label("Where it ends: address, corner or landmark")
         self.map = page.locator("[data-pick-map] .folium-map")
+        self.drawn = page.locator("#drawn")
+        self.undo = page.get_by_role("button", name="Undo last point")
+        self.restart = page.get_by_role("button", name="Start over")
         self.problems = page.get_by_role("alert")
 
     def open(self) -> "Form":
@@ -41,6 +48,26 @@ class Form:
         """Choose as a finger does: the whole card around a radio button is its label."""
         self.page.locator(f'label[for="{radio.get_attribute("id")}"]').click()
         expect(radio).to_be_checked()
+
+    def shape(self, name: str) -> "Form":
+        """Say that it is more than a spot."""
+        if not self.page.get_by_role("group", name="How large is it?").is_visible():
+            self.page.get_by_text("More than a spot?").click()
+        self.pick(self.page.get_by_role("radio", name=name))
+        return self
+
+    def tap(self, *places: tuple[int, int]) -> None:
+        """Tap the map at pixels of it, once it stands still."""
+        for x, y in places:
+            self.map.scroll_into_view_if_needed()
+            expect(self.map.locator(".leaflet-zoom-anim")).to_have_count(0)
+            self.map.tap(position={"x": x, "y": y})
+
+    def corners(self) -> list[list[float]]:
+        """Give longitude and latitude of the corners that the form would send."""
+        geometry = json.loads(self.drawn.input_value())
+        positions = geometry["coordinates"]
+        return positions if geometry["type"] == "LineString" else positions[0][:-1]
 
     def send(self) -> None:
         self.page.get_by_role("button", name="Send report").click()
@@ -154,7 +181,169 @@ def test_a_place_is_chosen_by_keyboard_alone(desktop):
     arrived(page)
 
 
+class TestDrawing:
+    """A stretch of street, or a lot."""
+
+    def test_a_stretch_is_drawn_by_taps(self, form):
+        page = form.page
+        form.choose("Lighting", "Trees block the light").shape("A stretch of street")
+        expect(form.map).to_contain_text("Tap the map where the stretch begins")
+        expect(form.undo).to_be_disabled()
+        form.tap((150, 150))
+        expect(form.map).to_contain_text("1 point set.")
+        form.tap((210, 155), (215, 230))
+        expect(form.map).to_contain_text("3 points set.")
+        expect(form.map.locator("path.drawn")).to_have_count(1)
+        # The ends have names that one can read back.
+        expect(form.address).not_to_have_value("")
+        expect(form.end).not_to_have_value("")
+        drawn = form.corners()
+        form.send()
+        id = arrived(page)
+        shown = page.request.get(f"/api/reports/{id}").json()["geometry"]
+        assert shown == {"type": "LineString", "coordinates": drawn}
+        page.get_by_role("link", name="See it on the map").click()
+        city_map = CityMap(page).settle()
+        (west, south), (east, north) = drawn[:2]
+        beside = city_map.spot((south + north) / 2, (west + east) / 2)
+        city_map.wait_for_ink("reports", tint="lighting", spot=beside)
+
+    def test_a_lot_is_drawn_by_its_corners(self, form):
+        form.choose("Cleanup", "Sign missing or damaged").shape("A lot or area")
+        form.tap((120, 120), (200, 120))
+        expect(form.map).to_contain_text("A lot needs three at least.")
+        form.tap((200, 200), (120, 200))
+        expect(form.map).to_contain_text("4 points set.")
+        expect(form.map.locator("path.drawn-area")).to_have_count(1)
+        drawn = form.corners()
+        form.send()
+        shown = form.page.request.get(f"/api/reports/{arrived(form.page)}").json()["geometry"]
+        assert shown == {"type": "Polygon", "coordinates": [[*drawn, drawn[0]]]}
+
+    def test_points_are_taken_back_one_by_one_or_all_at_once(self, form):
+        form.shape("A stretch of street")
+        form.tap((120, 120), (200, 120), (200, 200))
+        first_two = form.corners()[:2]
+        form.undo.tap()
+        assert form.corners() == first_two
+        form.restart.tap()
+        expect(form.drawn).to_have_value("")
+        expect(form.map).to_contain_text("Tap the map where the stretch begins")
+        expect(form.restart).to_be_disabled()
+        expect(form.map).to_be_focused()
+
+    def test_a_point_can_be_dragged(self, desktop):
+        form = Form(desktop).open().shape("A stretch of street")
+        for x in (200, 300):
+            form.map.click(position={"x": x, "y": 150})
+            expect(form.map.locator(".leaflet-zoom-anim")).to_have_count(0)
+        first, second = form.corners()
+        handle = form.map.locator(".drawn-corner").last
+        box = handle.bounding_box()
+        desktop.mouse.move(box["x"] + 13, box["y"] + 13)
+        desktop.mouse.down()
+        desktop.mouse.move(box["x"] + 13, box["y"] + 73, steps=5)
+        desktop.mouse.up()
+        kept, moved = form.corners()
+        assert kept == first
+        assert moved[0] == pytest.approx(second[0], abs=1e-4)
+        assert moved[1] < second[1]
+
+    def test_by_keyboard_alone(self, desktop):
+        form = Form(desktop).open()
+        page = desktop
+        page.get_by_role("radio", name=re.compile("^Cleanup")).focus()
+        page.keyboard.press("Space")
+        page.get_by_role("radio", name="Graffiti", exact=True).focus()
+        page.keyboard.press("Space")
+        page.get_by_text("More than a spot?").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("radio", name="A spot").focus()
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("radio", name="A stretch of street")).to_be_checked()
+        form.map.focus()
+        for _ in range(4):
+            page.keyboard.press("+")
+            expect(form.map.locator(".leaflet-zoom-anim")).to_have_count(0)
+        page.keyboard.press("Enter")
+        expect(form.map).to_contain_text("1 point set.")
+        page.keyboard.press("ArrowRight")
+        expect(form.map.locator(".leaflet-pan-anim")).to_have_count(0)
+        page.keyboard.press("Space")
+        expect(form.map).to_contain_text("2 points set.")
+        form.undo.focus()
+        page.keyboard.press("Enter")
+        expect(form.map).to_contain_text("1 point set.")
+        form.map.focus()
+        page.keyboard.press("Enter")
+        (west, south), (east, north) = form.corners()
+        assert west < east
+        assert south == pytest.approx(north, abs=1e-4)
+        page.get_by_role("button", name="Send report").focus()
+        page.keyboard.press("Enter")
+        shown = page.request.get(f"/api/reports/{arrived(page)}").json()["geometry"]
+        assert shown["type"] == "LineString"
+
+    def test_a_fault_keeps_what_was_drawn(self, form):
+        form.page.context.witness.expect("422")
+        form.choose("Cleanup", "Neglected vacant lot").shape("A lot or area")
+        form.tap((120, 120), (200, 120), (120, 200), (200, 200))
+        drawn = form.corners()
+        form.send()
+        expect(form.problems.first).to_contain_text("crosses itself")
+        expect(form.page.get_by_role("radio", name="A lot or area")).to_be_checked()
+        expect(form.map.locator("path.drawn-area")).to_have_count(1)
+        expect(form.map.locator(".drawn-corner")).to_have_count(4)
+        assert form.corners() == drawn
+        form.problems.get_by_role("link", name=re.compile("crosses itself")).tap()
+        expect(form.map).to_be_in_viewport()
+        form.undo.tap()
+        expect(form.map.locator(".drawn-corner")).to_have_count(3)
+        form.send()
+        expect(form.page.get_by_role("heading", level=1)).not_to_have_text("Report a problem")
+
+    def test_what_is_typed_after_drawing_counts(self, form):
+        form.choose("Lighting", "Trees block the light").shape("A stretch of street")
+        form.tap((120, 120), (200, 120))
+        expect(form.end).not_to_have_value("")
+        form.end.fill("3100 Prospect Ave")
+        form.description.focus()
+        expect(form.map).to_contain_text("The drawing is gone")
+        expect(form.drawn).to_have_value("")
+        form.address.fill("2900 Prospect Ave")
+        form.send()
+        page = form.page
+        arrived(page)
+        expect(page.locator(".report-place")).to_have_text("2900 Prospect Ave - 3100 Prospect Ave")
+
+    def test_who_reports_a_spot_meets_none_of_it(self, form):
+        form.tap((150, 150))
+        expect(form.map).to_contain_text("Place chosen.")
+        for other in (form.end, form.undo, form.page.get_by_role("radio", name="A spot")):
+            expect(other).to_be_hidden()
+        form.shape("A stretch of street").shape("A spot")
+        expect(form.map).to_contain_text("Place chosen.")
+        expect(form.map.locator(".place-pin")).to_be_visible()
+
+
 class TestWithoutJavaScript:
+    def test_a_stretch_is_typed_by_its_ends_and_asked_back_for_both(self, plain):
+        plain.page.context.witness.expect("422")
+        plain.choose("Cleanup", "Sign missing or damaged").shape("A stretch of street")
+        plain.address.fill("Benton Blvd")
+        plain.end.fill("Prospect Ave")
+        plain.send()
+        expect(plain.problems).to_contain_text("Please check 2 things")
+        expect(plain.page.get_by_role("radio", name="A stretch of street")).to_be_checked()
+        ends = plain.page.get_by_role("group", name="For the other end, did you mean")
+        plain.pick(plain.choices.first)
+        plain.pick(ends.get_by_role("radio").first)
+        plain.send()
+        id = arrived(plain.page)
+        shown = plain.page.request.get(f"/api/reports/{id}").json()["geometry"]
+        assert shown["type"] == "LineString"
+        assert len(shown["coordinates"]) == 2
+
     def test_a_street_is_asked_back_and_a_place_chosen(self, plain):
         plain.page.context.witness.expect("422")
         plain.choose("Cleanup", "Abandoned vehicle")
@@ -176,6 +365,7 @@ class TestWithoutJavaScript:
         plain.address.fill("2700 Prospect Ave")
         plain.send()
         expect(plain.page.get_by_role("heading", level=1)).to_have_text("Is it one of these?")
+        expect(plain.page.locator(".report-entry").first).to_contain_text("2700 Prospect Ave")
         plain.page.get_by_role("button", name="This is it, and it affects me, too").first.click()
         plain.page.wait_for_url(re.compile(rf"/reports/{known}\?supported=1"))
         expect(plain.page.locator("#support")).to_contain_text("1 neighbour says")

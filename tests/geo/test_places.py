@@ -124,6 +124,46 @@ def test_a_swapped_line_is_offered_the_swap():
     )
 
 
+def test_geojson_gives_the_point_the_line_or_the_lot_that_it_says():
+    a, b, c = [-94.57, 39.05], [-94.569, 39.05], [-94.569, 39.051]
+    for kind, coordinates in (("Point", a), ("LineString", [a, b]), ("Polygon", [[a, b, c, a]])):
+        made = places.shape({"type": kind, "coordinates": coordinates}, SERVED)
+        assert made.geom_type == kind
+        assert made.bounds[:2] == (-94.57, 39.05)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        [],
+        "POINT (1 2)",
+        {},
+        {"type": "MultiPoint", "coordinates": [[-94.57, 39.05]]},
+        {"type": ["Point"], "coordinates": [-94.57, 39.05]},
+        {"type": "Point", "coordinates": "12"},
+        {"type": "LineString", "coordinates": [-94.57, 39.05]},
+        {"type": "Polygon", "coordinates": [[-94.57, 39.05], [-94.56, 39.05]]},
+        {"type": "LineString"},
+    ],
+)
+def test_what_is_no_geojson_of_a_place_is_no_shape(wrong):
+    assert fault(of=lambda: places.shape(wrong, SERVED)) == PlaceFault.NOT_A_SHAPE
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.sampled_from(["Point", "LineString", "Polygon"]), json_values)
+def test_whatever_stands_for_coordinates_gives_a_shape_or_a_reason(kind, coordinates):
+    with contextlib.suppress(PlaceError):
+        assert not places.shape({"type": kind, "coordinates": coordinates}, SERVED).is_empty
+
+
 def test_a_position_of_one_number_is_no_position():
     assert fault(of=lambda: places.line([[1.0], [2.0]], SERVED)) == PlaceFault.NOT_A_NUMBER
 

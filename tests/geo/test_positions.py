@@ -138,6 +138,19 @@ def test_public_space_is_shown_exactly_and_a_lot_at_a_home_as_a_point_of_the_cel
     assert cells([shown[1].x], [shown[1].y]) == cells([x], [y])
 
 
+def test_a_home_a_stretch_and_a_lot_of_one_cell_cannot_be_told_apart():
+    (west, east), (south, north) = at([20, 60], [30, 70])
+    exact = [
+        shapely.Point(east, south),
+        shapely.LineString([(west, south), (east, north), (west, north)]),
+        shapely.box(west, south, east, north),
+    ]
+
+    shown = public_geometries(exact, [True] * 3, ["key"] * 3, secret=SECRET)
+
+    assert shown[0] == shown[1] == shown[2]
+
+
 def test_nothing_to_draw_is_nothing_shown():
     assert public_geometries([], [], [], secret=SECRET) == []
 

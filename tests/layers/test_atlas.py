@@ -13,6 +13,7 @@ from layers.atlas import (
     MAX_ZOOM,
     MIN_ZOOM,
     MODULES,
+    Mark,
     Options,
     Raster,
     View,
@@ -120,6 +121,11 @@ def test_a_map_to_choose_a_place_on_has_no_layer_control():
     script = parts(mode="pick", latitude_field="#a", longitude_field="#b").script
     assert "groupedLayers" not in script
     assert '"lat": "#a"' in script
+
+
+def test_a_map_to_look_at_marks_the_places_that_the_page_numbers():
+    script = parts(mode="look", marks=(Mark(39.05, -94.57, 1),)).script
+    assert '"marks": [{"lat": 39.05, "lon": -94.57, "number": 1}]' in script
 
 
 def test_a_snapshot_asks_for_no_position_and_no_place():

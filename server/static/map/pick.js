@@ -79,8 +79,12 @@ export function pick(map, { pick: fields, words }) {
   map.on("click", ({ latlng }) => {
     choose(latlng);
     // A tap from far away is only about right: come nearer, so that it can be mended.
-    const close = draws() ? CLOSE_TO_DRAW : CLOSE;
-    if (map.getZoom() < close) map.setView(latlng, close);
+    if (draws()) {
+      // The corner stays under the finger, beside which the next one is.
+      if (map.getZoom() < CLOSE_TO_DRAW) map.setZoomAround(latlng, CLOSE_TO_DRAW);
+    } else if (map.getZoom() < CLOSE) {
+      map.setView(latlng, CLOSE);
+    }
   });
   pin.on("dragend", () => choose(pin.getLatLng()));
   map.on("locationfound", ({ latlng, accuracy }) => choose(latlng, { accuracy }));

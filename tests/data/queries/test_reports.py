@@ -190,6 +190,8 @@ class TestOnePublic:
     ):
         found = reports.one_public(session, send(session, new(category, address=address)))
         assert found.place == shown
+        (near,) = reports.nearby_same(session, Point(IN_EASTSIDE), BY_CODE[category])
+        assert (near.place, near.neighbourhood) == (shown, "Eastside")
 
 
 class TestTimeline:
@@ -267,6 +269,15 @@ class TestNearbySame:
             session.execute(delete(Report).where(Report.id.in_(found)))
         assert met == ids
 
+    def test_the_middle_of_a_stretch_of_street_stands_for_it(self, session, city):
+        line = shapely.LineString([IN_EASTSIDE, east_of(IN_EASTSIDE, 100)])
+        id = send(session, new(at=line))
+        (near,) = reports.nearby_same(session, line, BY_CODE["light_out"])
+        one = reports.one_public(session, id)
+        middle = pytest.approx(east_of(IN_EASTSIDE, 50), abs=1e-6)
+        assert (near.longitude, near.latitude) == middle
+        assert (one.longitude, one.latitude) == middle
+
     def test_a_dark_stretch_of_street_is_near_along_all_of_it(self, session, city):
         line = shapely.LineString([IN_EASTSIDE, east_of(IN_EASTSIDE, 500)])
         id = send(session, new(at=east_of(IN_EASTSIDE, 480)))
@@ -297,6 +308,16 @@ class TestSupport:
         assert reports.support(session, id, b"b") == reports.Supported(2, counted=True)
         assert session.scalar(select(func.count()).select_from(Support)) == 2
         assert [entry.kind for entry in reports.timeline(session, id)].count(EventKind.SUPPORT) == 2
+
+    def test_what_a_neighbour_wrote_is_kept_once_and_never_public(self, session, city):
+        id = send(session)
+        for key in ("a", "a", "b"):
+            reports.note_for_staff(session, id, "The lamp by the steps", key=key)
+        kept = session.scalars(select(ReportEvent).where(ReportEvent.kind == EventKind.NOTE)).all()
+        assert [(event.note, event.public) for event in kept] == [
+            ("The lamp by the steps", False)
+        ] * 2
+        assert all(not entry.note for entry in reports.timeline(session, id))
 
     def test_of_no_report_is_none(self, session):
         assert reports.support(session, 1, b"a") is None

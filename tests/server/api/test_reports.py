@@ -87,6 +87,24 @@ class TestSending:
         shown = client.get(url).json()["geometry"]
         assert shown["type"] == geometry["type"]
 
+    @pytest.mark.parametrize(
+        "geometry",
+        [
+            {"type": "LineString", "coordinates": [[LON, LAT], [LON, LAT + 0.001]]},
+            {
+                "type": "Polygon",
+                "coordinates": [[[LON, LAT], [LON + 0.001, LAT], [LON, LAT + 0.001], [LON, LAT]]],
+            },
+        ],
+    )
+    def test_of_a_shape_at_a_home_only_a_point_near_it_is_public(self, send, client, geometry):
+        url = send(category="property_neglect", geometry=geometry).json()["url"]
+        listed = client.get("/api/reports").json()["features"][0]["geometry"]
+        shown = client.get(url).json()["geometry"]
+        assert listed["type"] == shown["type"] == "Point"
+        inside = shapely.point_on_surface(shapely.geometry.shape(geometry))
+        assert cells_near(inside, 0).buffer(0.000001).contains(shapely.geometry.shape(shown))
+
     def test_a_place_may_be_a_landmark(self, send, engine):
         assert send(address="plaza library").status_code == 201
         assert stored(engine)[0].address == "Plaza Library"

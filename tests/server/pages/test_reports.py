@@ -1,13 +1,15 @@
+import json
 import re
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, select, update
+import shapely
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from data.models import Report, ReportContact, ReportEvent, ServiceLocation
+from data.models import Report, ReportContact, ReportEvent, ServiceLocation, Support
 from geo.categories import CATEGORIES
 from geo.statuses import PUBLIC, Status
 from tests.places import IN_EASTSIDE, IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, City, found_city
@@ -254,6 +256,137 @@ class TestMistakes:
         assert answer.status_code == 422
 
 
+LINE = json.dumps({"type": "LineString", "coordinates": [[LON, LAT], [LON + 0.001, LAT]]})
+A, B, C, D = [LON, LAT], [LON + 0.001, LAT], [LON + 0.001, LAT + 0.001], [LON, LAT + 0.001]
+LOT = json.dumps({"type": "Polygon", "coordinates": [[A, B, C, D, A]]})
+
+
+def exact(engine: Engine) -> shapely.Geometry:
+    """Where the one report that was stored is."""
+    with Session(engine) as session:
+        return shapely.from_wkb(session.scalar(select(func.ST_AsBinary(Report.exact_geom))))
+
+
+def ends(*names: tuple[float, float]) -> shapely.Geometry:
+    return shapely.LineString(names)
+
+
+SHAPE_MISTAKES = {
+    "no ends": ({}, ["where it begins", "where it ends"]),
+    "no end": ({"address": "plaza library"}, ["where it ends"]),
+    "one place": ({"address": "plaza library", "to": "plaza library"}, ["two different"]),
+    "unknown end": (
+        {"address": "plaza library", "to": "Xyzzyville 999"},
+        ["called “Xyzzyville 999”"],
+    ),
+    "swapped end": ({"address": "plaza library", "to": f"{LON}, {LAT}"}, ["swapped"]),
+    "one corner": ({"drawn": LINE.replace(str(LON + 0.001), str(LON))}, ["two different"]),
+    "no JSON": ({"drawn": "{"}, ["cannot be read"]),
+    "deep": ({"drawn": "[" * 100_000}, ["cannot be read"]),
+    "no shape": ({"drawn": '{"type": "Circle"}'}, ["cannot be read"]),
+    "outside": ({"drawn": LINE.replace(str(LON + 0.001), str(OUTSIDE[0]))}, ["outside"]),
+    "crossed": (
+        {
+            "shape": "polygon",
+            "drawn": json.dumps({"type": "Polygon", "coordinates": [[A, C, B, D, A]]}),
+        },
+        ["crosses itself", "all the way around"],
+    ),
+    "two corners": (
+        {
+            "shape": "polygon",
+            "drawn": json.dumps({"type": "Polygon", "coordinates": [[A, B, A]]}),
+        },
+        ["a lot three"],
+    ),
+}
+
+
+class TestStretchesAndLots:
+    @pytest.mark.parametrize(("shape", "drawn"), [("line", LINE), ("polygon", LOT)])
+    def test_what_was_drawn_is_where_it_is(self, send, engine, shape, drawn):
+        assert send(shape=shape, drawn=drawn, address="Plaza Library").status_code == 303
+        assert exact(engine).equals(shapely.from_geojson(drawn))
+
+    def test_a_stretch_may_be_typed_by_its_ends(self, send, engine, client):
+        sent = send(shape="line", address="north branch library", to="plaza library")
+        assert sent.status_code == 303
+        assert exact(engine) == ends(IN_WESTSIDE, IN_EASTSIDE)
+        assert stored(engine)[0].address == "North Branch Library - Plaza Library"
+        assert "North Branch Library - Plaza Library" in client.get(sent.headers["location"]).text
+
+    def test_an_end_may_be_coordinates_and_is_no_name_then(self, send, engine):
+        send(shape="line", address=f"{LAT}, {LON}", to="north branch library")
+        assert exact(engine) == ends(IN_EASTSIDE, IN_WESTSIDE)
+        assert stored(engine)[0].address == ""
+
+    def test_places_are_offered_for_both_ends_and_taken(self, send, engine):
+        wrong = send(shape="line", address="branch library", to="branch library")
+        assert Controls(wrong.text).described <= Controls(wrong.text).ids
+        found = {
+            label: value
+            for value, label in re.findall(
+                r'name="to_place" id="to_place-\d" value="([^"]+)"[^>]*>\s*<label[^>]*>([^<]+)',
+                wrong.text,
+            )
+        }
+        north = found["North Branch Library"]
+        south = found["South Branch Library"]
+        assert send(page=wrong, place=north, to_place=south).status_code == 303
+        assert exact(engine) == ends(IN_WESTSIDE, IN_THE_WATCH)
+        assert stored(engine)[0].address == "North Branch Library - South Branch Library"
+
+    def test_a_choice_for_one_end_is_kept_while_the_other_is_mended(self, send, engine):
+        wrong = send(shape="line", address="branch library", to="Xyzzyville 999")
+        value = re.search(r'name="place" id="place-1" value="([^"]+)"', wrong.text)[1]
+        again = send(page=wrong, place=value)
+        assert again.status_code == 422
+        assert send(page=again, to="plaza library").status_code == 303
+        assert stored(engine)[0].address.endswith("Branch Library - Plaza Library")
+
+    def test_the_address_of_a_lot_is_enough(self, send, engine):
+        assert send(shape="polygon", address="plaza library").status_code == 303
+        assert exact(engine) == shapely.Point(IN_EASTSIDE)
+
+    def test_a_spot_is_not_where_something_was_drawn_before(self, send, engine):
+        assert send(shape="point", drawn=LINE, to="nowhere", **HERE).status_code == 303
+        assert exact(engine) == shapely.Point(IN_EASTSIDE)
+
+    @pytest.mark.parametrize("mistake", SHAPE_MISTAKES)
+    def test_each_mistake_has_its_own_answer_and_loses_nothing(self, send, engine, mistake):
+        typed, said = SHAPE_MISTAKES[mistake]
+        typed = {"shape": "line", "description": "Dark", "name": "Ann"} | typed
+        answer = send(**typed)
+        assert answer.status_code == 422
+        page = Controls(answer.text)
+        assert all(part in page.text for part in said)
+        assert page.targets <= page.ids
+        assert page.described <= page.ids
+        assert page.fields.items() >= typed.items()
+        assert '<details class="report-shape" open>' in answer.text
+        assert stored(engine) == []
+
+    @pytest.mark.parametrize(("shape", "drawn"), [("line", LINE), ("polygon", LOT)])
+    def test_at_a_home_only_a_point_near_it_is_shown(self, send, client, engine, shape, drawn):
+        sent = send(category="property_neglect", shape=shape, drawn=drawn)
+        with Session(engine) as session:
+            public = session.scalar(select(func.ST_AsText(Report.public_geom)))
+        assert public.startswith("POINT")
+        page = client.get(sent.headers["location"]).text
+        assert "spot near it" in page
+        assert f"{LAT:.4f}" not in page
+
+    def test_the_map_of_a_long_stretch_shows_all_of_it(self, send, client):
+        short = send(shape="line", drawn=LINE)
+        west, east = [-94.59, 39.02], [-94.56, 39.02]
+        drawn = json.dumps({"type": "LineString", "coordinates": [west, east]})
+        long = send(shape="line", drawn=drawn, category="graffiti")
+        assert '"zoom": 16' in client.get(short.headers["location"]).text
+        page = client.get(long.headers["location"]).text
+        assert '"zoom": 14' in page
+        assert "center: [39.02, -94.575]" in page
+
+
 class TestIsItOneOfThese:
     def test_a_known_problem_can_be_joined_instead(self, send, client, engine):
         send(**HERE)
@@ -265,6 +398,64 @@ class TestIsItOneOfThese:
         joined = client.post(f"/reports/{known.id}/support", follow_redirects=False)
         assert joined.status_code == 303
         assert "counted among" in client.get(joined.headers["location"]).text
+
+    def test_each_is_told_by_its_place_and_its_number_on_the_map(self, send, client):
+        send(address="plaza library")
+        send(lat=str(LAT), lon=str(LON + 0.0001), category="light_flickers", new="1")
+        asked = send(**HERE)
+        first, second = re.findall(r'<li class="report-entry">(.*?)</li>', asked.text, re.DOTALL)
+        assert "Plaza Library" in first
+        assert '<span class="place-number">2</span>' in second
+        assert f'"lat": {LAT}, "lon": {LON}, "number": 1' in asked.text
+        assert f'"lon": {LON + 0.0001:.4f}, "number": 2' in asked.text
+
+    def test_of_one_at_a_home_only_the_neighbourhood_is_named(self, send, client):
+        send(category="noise_spot", address="plaza library")
+        asked = send(category="noise_spot", lat=str(LAT + 0.0001), lon=str(LON))
+        assert "Somewhere in Eastside" in asked.text
+        assert "Plaza Library" not in asked.text
+        assert '"marks": []' in asked.text
+
+    def test_what_was_typed_goes_to_the_staff_of_the_joined_report_once(self, send, client, engine):
+        send(**HERE)
+        asked = send(description="The <lamp> by the steps", email="ann@example.org", **HERE)
+        assert "get to read what you wrote" in asked.text
+        assert "are not kept if you join one" in asked.text
+        form = Controls(asked.text.partition('class="report-same-actions"')[0]).fields
+        assert form.keys() == {"token", "description"}
+        (known,) = stored(engine)
+        for _ in range(2):
+            joined = client.post(f"/reports/{known.id}/support", data=form, follow_redirects=False)
+        page = client.get(joined.headers["location"]).text
+        assert "is with the staff" in page
+        assert "by the steps" not in page + client.get(f"/api/reports/{known.id}").text
+        with Session(engine) as session:
+            events = session.scalars(select(ReportEvent).where(ReportEvent.kind == "note"))
+            assert [(event.note, event.public) for event in events] == [
+                ("The <lamp> by the steps", False)
+            ]
+            assert session.scalars(select(ReportContact)).all() == []
+
+    def test_of_nothing_typed_nothing_is_said_and_nothing_kept(self, send, client, engine):
+        send(**HERE)
+        asked = send(**HERE)
+        assert "what you wrote" not in asked.text
+        assert "are not kept" not in asked.text
+        client.post(f"/reports/{stored(engine)[0].id}/support", data={"description": " "})
+        with Session(engine) as session:
+            assert (
+                session.scalars(select(ReportEvent).where(ReportEvent.kind == "note")).all() == []
+            )
+
+    def test_a_note_that_is_too_long_joins_nothing(self, send, client, engine):
+        send(**HERE)
+        answer = client.post(
+            f"/reports/{stored(engine)[0].id}/support", data={"description": "a" * 10_000}
+        )
+        assert answer.status_code == 422
+        assert "8000 characters too many" in answer.json()["detail"]
+        with Session(engine) as session:
+            assert session.scalars(select(Support)).all() == []
 
     def test_no_mine_is_new_sends_what_was_typed(self, send, engine):
         send(**HERE)
