@@ -30,9 +30,8 @@ from sqlalchemy import URL
 from sqlalchemy.dialects import postgresql
 from submit import pgbench
 
-from data.queries import reports
-from data.queries.filters import ReportFilter
-from data.queries.reports import Cursor
+from data.queries import feature_pages
+from data.queries.filters import Cursor, ReportFilter
 from server.api.reports import cursor_text
 
 PAGES = 40
@@ -53,7 +52,7 @@ def places_in_the_list(url: URL) -> list[Cursor]:
 
 def statement(after: Cursor) -> str:
     """Give the statement of a page as pgbench takes it."""
-    query, values = reports.features(CHOSEN, None, LIMIT, after)
+    query, values = feature_pages.features(CHOSEN, None, LIMIT, after)
     text = (
         query.params(values)
         .compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})

@@ -67,6 +67,14 @@ class ReportFilter:
         return not any((self.since, self.until, self.area_id, self.block_watch_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last report of a page of a list, newest first: the next page begins after it."""
+
+    reported_at: datetime
+    id: int
+
+
 def public_reports(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     """Give the conditions under which a report is public and meant by a filter."""
     conditions: list[ColumnElement[bool]] = [

@@ -8,8 +8,8 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from data.models import Area, Report
-from data.queries.filters import Bounds, ReportFilter, in_view, public_reports
-from data.queries.reports import Cursor, public_place
+from data.queries.filters import Bounds, Cursor, ReportFilter, in_view, public_reports
+from data.queries.reports import public_place
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
 from geo.statuses import Status

@@ -10,8 +10,9 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from data.queries import reports
-from data.queries.reports import Contact, Cursor, Held, KeyReused, NotOpen, PublicReport
+from data.queries import feature_pages, reports
+from data.queries.filters import Cursor
+from data.queries.reports import Contact, Held, KeyReused, NotOpen, PublicReport
 from geo.categories import BY_CODE, CATEGORIES
 from geo.places import plain_text
 from server import submissions
@@ -214,7 +215,7 @@ def read_reports(
     except ValueError as error:
         _ = request.state.language.gettext
         raise Problem(422, _("Some of this cannot be used"), str(error)) from error
-    page = reports.page_of_features(
+    page = feature_pages.page_of_features(
         session, filters.chosen(settings.zone), box, limit=limit, after=after
     )
     links = [Link(rel="self", href=_address(request))]

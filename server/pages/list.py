@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from data.queries import listing
+from data.queries.filters import Cursor
 from data.queries.listing import ListedReport
-from data.queries.reports import Cursor
 from geo.kinds import Kind
 from geo.statuses import OPEN, Status
 from server.api.reports import CURSOR, cursor_of, cursor_text

@@ -1,9 +1,7 @@
 import json
 import threading
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 import shapely
 from shapely import Point
@@ -12,54 +10,24 @@ from sqlalchemy.orm import Session
 
 from data.models import EventKind, Report, ReportContact, ReportEvent, Submission, Support
 from data.queries import reports
-from data.queries.filters import Bounds, ReportFilter
 from data.queries.reports import (
     Contact,
-    Cursor,
     Held,
     KeyReused,
-    NewReport,
     NotOpen,
     OutsideServedArea,
 )
 from data.queries.served_area import served_area
-from geo.categories import BY_CODE, Setting
+from geo.categories import BY_CODE
 from geo.kinds import Kind, Severity
-from geo.positions import generalized
 from geo.statuses import Status
-from tests.places import EAST, IN_EASTSIDE, IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, City, found_city
-
-EVERYTHING = ReportFilter(zone=ZoneInfo("America/Chicago"))
+from tests.places import IN_EASTSIDE, IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, City, found_city
+from tests.reports import moved, new, send
 
 
 @pytest.fixture
 def city(session: Session) -> City:
     return found_city(session)
-
-
-def new(category="light_out", at=IN_EASTSIDE, public=True, **values) -> NewReport:
-    """A report; `public` is True where it is as the category says."""
-    exact = at if isinstance(at, shapely.Geometry) else Point(at)
-    if public is True:
-        at_home = BY_CODE[category].setting is Setting.HOME
-        public = Point(*at_random(at)) if at_home else exact
-    return NewReport(BY_CODE[category], exact, public, **values)
-
-
-def send(session: Session, report: NewReport | None = None, key: str | None = None) -> int:
-    key = key or f"key-{session.scalar(select(func.count()).select_from(Submission))}"
-    return reports.submit(session, report or new(), key=key, body_hash=b"same").id
-
-
-def moved(session: Session, id: int, *statuses: Status) -> None:
-    for status in statuses:
-        session.execute(update(Report).where(Report.id == id).values(status=status))
-
-
-def at_random(home: tuple[float, float]) -> tuple[float, float]:
-    """A public position of a home."""
-    x, y = generalized(*np.array([home]).T, ["key"], secret=b"s" * 32)
-    return x.item(), y.item()
 
 
 def east_of(place: tuple[float, float], metres: float) -> tuple[float, float]:
@@ -330,73 +298,6 @@ class TestSupport:
             reports.support(session, id, b"a")
         assert caught.value.status == status
         assert session.scalars(select(Support)).all() == []
-
-
-def features(page):
-    return json.loads(b"[" + page.features + b"]")
-
-
-class TestPageOfFeatures:
-    def test_gives_geojson_with_public_facts_and_no_others(self, session, city):
-        shown = Point(-94.556, 39.021)
-        id = send(
-            session,
-            new("noise_spot", public=shown, description="secret", address="3421 Norton Ave"),
-        )
-        page = reports.page_of_features(session, EVERYTHING, limit=10)
-        (feature,) = features(page)
-        assert (page.count, page.next) == (1, None)
-        assert (feature["type"], feature["id"]) == ("Feature", id)
-        assert feature["geometry"] == {"type": "Point", "coordinates": [-94.556, 39.021]}
-        assert feature["properties"]["category"] == "noise_spot"
-        assert feature["properties"]["neighbourhood"] == city.eastside
-        assert b"secret" not in page.features
-        assert b"Norton" not in page.features
-
-    def test_without_reports_is_empty(self, session):
-        page = reports.page_of_features(session, EVERYTHING, limit=10)
-        assert (page.features, page.count, page.next) == (b"", 0, None)
-
-    def test_pages_meet_every_report_once_newest_first(self, session, city):
-        ids = [send(session) for _ in range(7)]  # all at the same moment: the id decides
-        met, after, counts = [], None, []
-        while True:
-            page = reports.page_of_features(session, EVERYTHING, limit=3, after=after)
-            met += [feature["id"] for feature in features(page)]
-            counts.append(page.count)
-            after = page.next
-            if after is None:
-                break
-        assert met == ids[::-1]
-        assert counts == [3, 3, 1]
-
-    def test_a_full_last_page_is_the_last(self, session, city):
-        for _ in range(3):
-            send(session)
-        assert reports.page_of_features(session, EVERYTHING, limit=3).next is None
-
-    def test_what_comes_in_meanwhile_does_not_shift_the_next_page(self, session, city):
-        first, second = send(session), send(session)
-        page = reports.page_of_features(session, EVERYTHING, limit=1)
-        assert page.next == Cursor(session.get_one(Report, second).reported_at, second)
-        send(session)
-        following = reports.page_of_features(session, EVERYTHING, limit=1, after=page.next)
-        assert [feature["id"] for feature in features(following)] == [first]
-
-    def test_leaves_out_the_held_and_those_without_public_position(self, session, city):
-        send(session, new("noise_spot", public=None))
-        moved(session, send(session), Status.HELD)
-        assert reports.page_of_features(session, EVERYTHING, limit=10).count == 0
-
-    def test_narrows_by_box_and_filter(self, session, city):
-        east = send(session, new("graffiti"))
-        send(session, new(at=IN_WESTSIDE))
-        box = Bounds(-94.56, 39.0, EAST, 39.04)
-        found = reports.page_of_features(session, EVERYTHING, box, limit=10)
-        assert [feature["id"] for feature in features(found)] == [east]
-        cleanup = ReportFilter(zone=EVERYTHING.zone, kinds=(Kind.CLEANUP,))
-        found = reports.page_of_features(session, cleanup, limit=10)
-        assert [feature["id"] for feature in features(found)] == [east]
 
 
 def test_the_served_area_is_the_city(session, city):
