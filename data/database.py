@@ -1,16 +1,24 @@
 """The way to the store: engine, session factory, and the migrations."""
 
+import math
+import time
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+RESTED_S = 1.0
+"""Seconds after which a pooled connection is tried before it is used."""
 
 
 def engine(
@@ -41,7 +49,6 @@ def engine(
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         pool_use_lifo=True,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": 3, "prepare_threshold": 2},
     )
 
@@ -55,7 +62,26 @@ def engine(
         cursor.close()
         connection.commit()
 
+    event.listen(made, "checkin", _rested)
+    event.listen(made, "checkout", _still_there)
     return made
+
+
+def _rested(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["since"] = time.monotonic()
+
+
+def _still_there(
+    connection: psycopg.Connection[Any], record: ConnectionPoolEntry, proxy: object
+) -> None:
+    """Try a connection that rested before it is used: under load that would double the trips."""
+    if time.monotonic() - record.info.get("since", math.inf) < RESTED_S:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error  # upon which the pool opens another
 
 
 def _config(bound: Engine) -> Config:

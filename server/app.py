@@ -96,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.reading = engine.execution_options(isolation_level="AUTOCOMMIT")
     app.state.is_sample = _is_sample(engine)
     app.state.positions = Positions(settings)
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)

@@ -3,10 +3,11 @@
 What waits for nothing is asynchronous here: a synchronous dependency costs a trip to the thread pool.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
 from server.positions import Positions
@@ -20,22 +21,28 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-def _reading(request: Request) -> Iterator[Session]:
-    with Session(request.app.state.engine) as session:
+async def _reading(request: Request) -> AsyncIterator[Session]:
+    # Each statement is its own transaction, so that there is nothing to begin or to roll back, and
+    # giving the connection back waits for nothing.
+    with Session(request.app.state.reading) as session:
         yield session
 
 
-def _writing(request: Request) -> Iterator[Session]:
+async def _writing(request: Request) -> AsyncIterator[Session]:
     with Session(request.app.state.engine) as session:
-        yield session
-        session.commit()
+        try:
+            yield session
+            await run_in_threadpool(session.commit)
+        except BaseException:
+            await run_in_threadpool(session.rollback)
+            raise
 
 
 Chosen = Annotated[Settings, Depends(_settings)]
 """The settings of this installation."""
 
-Reading = Annotated[Session, Depends(_reading)]
-"""A session that is rolled back at the end."""
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+"""A session to read with. Its connection is given back before the answer is sent."""
 
 Writing = Annotated[Session, Depends(_writing, scope="function")]
 """A session that is committed once, before the answer is sent."""

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -44,4 +45,21 @@ def test_a_statement_that_takes_too_long_is_ended(database_url):
     engine = database.engine(database_url, statement_timeout_ms=100)
     with engine.connect() as connection, pytest.raises((OperationalError, DBAPIError)):
         connection.exec_driver_sql("SELECT pg_sleep(5)")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "AUTOCOMMIT"])
+def test_a_connection_that_broke_while_it_rested_is_replaced_unnoticed(
+    database_url, monkeypatch, isolation
+):
+    monkeypatch.setattr(database, "RESTED_S", 0)
+    engine = database.engine(database_url).execution_options(isolation_level=isolation)
+    with engine.connect() as connection:
+        first = connection.scalar(text("SELECT pg_backend_pid()"))
+    other = database.engine(database_url)
+    with other.connect() as connection:
+        assert connection.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    other.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT pg_backend_pid()")) != first
     engine.dispose()
