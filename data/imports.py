@@ -91,6 +91,8 @@ def run(
             known = ", ".join(source.columns) or "nothing: its columns have fixed names"
             raise file.broken(f"there is no {name} to map. {source.name} maps {known}.")
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('porchlight import'))")
+    # A plan made while a table is nearly empty and kept as it fills ends in hours of reading.
+    connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
     digest = _sha256(file)
     options = {"map": file.columns, "crs": file.crs}
     last = connection.execute(
