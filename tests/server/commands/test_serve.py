@@ -10,7 +10,9 @@ import pytest
 
 from data.cluster import State
 
-COMMAND = [sys.executable, "-c", "from server.command import main; main(['serve'])"]
+# Whoever starts the tests in the background has signals ignored, which processes inherit.
+HEARING = "from signal import *; signal(SIGINT, default_int_handler); signal(SIGHUP, SIG_DFL)"
+COMMAND = [sys.executable, "-c", f"{HEARING}; from server.command import main; main(['serve'])"]
 
 
 @pytest.fixture
