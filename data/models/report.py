@@ -154,7 +154,7 @@ class Support(Base):
 
 
 class Submission(Base):
-    """An Idempotency-Key that was used, what was sent with it, and the report it made."""
+    """An Idempotency-Key that was used, what was sent with it, and the report it made or joined."""
 
     __tablename__ = "submission"
 

@@ -11,7 +11,7 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
@@ -100,6 +100,12 @@ class ReportForm(BaseModel):
     phone: str = ""
     token: str = ""
 
+    @field_validator("token")
+    @classmethod
+    def _usable(cls, token: str) -> str:
+        """Give the token, or a new one in place of what is none."""
+        return token if _TOKEN.fullmatch(token) else _token()
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -163,8 +169,6 @@ def send_form(
 ) -> Response:
     """Check what was typed, ask whether it is known already, and store it."""
     language, city = request.state.language, settings.city_name
-    if not _TOKEN.fullmatch(form.token):
-        form = form.model_copy(update={"token": _token()})
     if change:
         return _form_page(request, session, settings, form)
     try:
@@ -175,14 +179,7 @@ def send_form(
         if submitted is None and not new:
             same = reports.nearby_same(session, sent.place, sent.category)
             if same:
-                return _same_page(
-                    request=request,
-                    session=session,
-                    settings=settings,
-                    form=form,
-                    sent=sent,
-                    same=same,
-                )
+                return _same_page(request, session, settings, form=form, sent=sent, same=same)
         submitted = submitted or submissions.store(session, sent, positions, language, city)
     except Refused as refused:
         return _form_page(request, session, settings, form, faults=refused.faults, status=422)
@@ -352,10 +349,10 @@ def _pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
 
 
 def _same_page(
-    *,
     request: Request,
     session: Session,
     settings: Settings,
+    *,
     form: ReportForm,
     sent: Sent,
     same: Sequence[NearbyReport],

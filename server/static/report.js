@@ -39,12 +39,12 @@ async function places(address, end) {
     lat.value = "";
     lon.value = "";
   });
-  if (lat.value) own.set(address, address.value);
+  if (lat.value || drawn.value) own.set(address, address.value);
+  if (drawn.value) own.set(end, end.value);
 
   const { placeSearch } = await import("porchlight/search.js");
   const words = JSON.parse(address.dataset.words);
   for (const field of [address, end]) {
-    if (drawn.value) own.set(field, field.value);
     field.addEventListener("change", () => {
       const typed = field.value && field.value !== own.get(field);
       if (shape() !== "point" && drawn.value && typed) map.dispatchEvent(new CustomEvent("porchlight:undraw"));
@@ -56,25 +56,25 @@ async function places(address, end) {
     });
   }
 
-  const turns = new Map();
-  const name = async (field, latitude, longitude) => {
-    const turn = (turns.get(field) ?? 0) + 1;
-    turns.set(field, turn);
+  const asked = new Map(); // for each field the place whose name was asked for last
+  const name = async (field, place) => {
+    if (place && asked.get(field)?.equals(place) && field.value === own.get(field)) return;
+    if (!place && field.value !== (own.get(field) ?? "")) return; // typed, so it stays
+    asked.set(field, place);
     own.set(field, "");
     field.value = "";
-    const label = await nameAt(latitude, longitude);
+    const label = place ? await nameAt(place.lat, place.lng) : "";
     // What was typed or tapped meanwhile counts.
-    if (turn !== turns.get(field) || field.value) return;
+    if (asked.get(field) !== place || field.value) return;
     own.set(field, label);
     field.value = label;
   };
-  document.addEventListener("porchlight:picked", ({ detail }) => {
-    if (!named) name(address, detail.lat, detail.lon);
+  document.addEventListener("porchlight:picked", ({ detail: { latlng } }) => {
+    if (!named) name(address, latlng);
   });
   document.addEventListener("porchlight:drawn", ({ detail: { corners, shape: drawnShape } }) => {
-    if (corners.length === 0) return;
-    name(address, corners[0].lat, corners[0].lng);
-    if (drawnShape === "line" && corners.length > 1) name(end, corners.at(-1).lat, corners.at(-1).lng);
+    name(address, corners[0]);
+    name(end, drawnShape === "line" ? corners.slice(1).at(-1) : undefined);
   });
 
   const button = document.querySelector("[data-locate]");

@@ -83,7 +83,13 @@ export class Drawing {
   change(corners) {
     this.corners = corners;
     this.write();
-    this.onchange(this.corners, this.shape);
+    this.onchange(corners, this.shape);
+  }
+
+  /** Takes everything back without telling of it. */
+  forget() {
+    this.corners = [];
+    this.write();
   }
 
   write() {

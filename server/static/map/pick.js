@@ -60,7 +60,7 @@ export function pick(map, { pick: fields, words }) {
     latField.value = latlng.lat.toFixed(6);
     lonField.value = latlng.lng.toFixed(6);
     say(words.place_chosen);
-    tell("picked", { lat: latlng.lat, lon: latlng.lng, ...detail });
+    tell("picked", { latlng, ...detail });
   }
 
   /** Shows what the form holds: the pin of a spot, or the drawing of a line or a lot. */
@@ -102,7 +102,7 @@ export function pick(map, { pick: fields, words }) {
     map.setView([lat, lon], Math.max(map.getZoom(), draws() ? CLOSE_TO_DRAW : CLOSE));
   });
   container.addEventListener("porchlight:undraw", () => {
-    drawing.change([]);
+    drawing.forget();
     say(words.typed_counts);
   });
   for (const radio of shapes) radio.addEventListener("change", show);
