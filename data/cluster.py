@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL
+
+from data.database import WEB_ROLE
 
 EXTENSIONS = ("postgis", "pg_trgm", "fuzzystrmatch", "unaccent", "btree_gist")
 """What the private database has installed, and one of your own needs."""
@@ -509,21 +511,30 @@ class Cluster:
         return True
 
     def _provision(self) -> None:
-        """Make the database where it is absent: the last step of a creation, done once."""
+        """Make the roles and the database where they are absent: the last step of a creation."""
         name = sql.Identifier(DATABASE)
         exists = "SELECT FROM pg_database WHERE datname = %s"
         with self._connect("postgres") as connection:
             connection.execute("SELECT pg_advisory_lock(0)")  # two starts at once take turns
+            self._provision_roles(connection)
             if connection.execute(exists, [DATABASE]).fetchone() is not None:
                 return
             # In the template, so that databases for tests and restored backups have them as well.
             with self._connect("template1") as template:
                 for extension in map(sql.Identifier, EXTENSIONS):
                     template.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(extension))
-                role_exists = "SELECT FROM pg_roles WHERE rolname = %s"
-                if template.execute(role_exists, [DATABASE]).fetchone() is None:
-                    template.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB").format(name))
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
+
+    def _provision_roles(self, connection: psycopg.Connection[Any]) -> None:
+        for role, may in ((DATABASE, "LOGIN CREATEDB"), (WEB_ROLE, "NOLOGIN")):
+            exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
+            if exists.fetchone() is not None:
+                continue
+            name = sql.Identifier(role)
+            connection.execute(sql.SQL("CREATE ROLE {} " + may).format(name))
+            if role == WEB_ROLE:
+                owner = sql.Identifier(DATABASE)
+                connection.execute(sql.SQL("GRANT {} TO {}").format(name, owner))
 
 
 def _candidate_folders() -> Iterator[Path]:

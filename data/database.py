@@ -10,12 +10,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg import sql
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+WEB_ROLE = "porchlight_web"
+"""Role as which pages and APIs use the store: it owns nothing, and sees only what a visitor may."""
 
 RESTED_S = 1.0
 """Seconds after which a pooled connection is tried before it is used."""
@@ -27,6 +31,7 @@ def engine(
     pool_size: int = 10,
     pool_timeout_s: float = 2.0,
     statement_timeout_ms: int = 0,
+    role: str | None = None,
 ) -> Engine:
     """Give a pool of psycopg 3 connections.
 
@@ -40,6 +45,8 @@ def engine(
         Seconds to wait for a free connection before giving up.
     statement_timeout_ms : int
         Milliseconds after which PostgreSQL ends a statement; 0 for no limit.
+    role : str, optional
+        Role whose rights hold, such as `WEB_ROLE`; that of the URL without.
     """
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
@@ -59,6 +66,8 @@ def engine(
         cursor.execute("SET TIME ZONE 'UTC'")
         # Every query of ours is short; compiling one takes longer than running it.
         cursor.execute("SET jit = off")
+        if role is not None:
+            cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)).as_string())
         cursor.close()
         connection.commit()
 

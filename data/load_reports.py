@@ -96,8 +96,15 @@ class ReportLoader(Loader):
             secret=self._secret,
             served_area=self._served_area,
         )
+        written, nothing = records.column("address"), pa.scalar("")
         batch.records = (
-            records.append_column("kind", kinds.take(codes.indices))
+            records.set_column(
+                records.schema.get_field_index("address"),
+                "address",
+                pc.if_else(pa.array(at_home), nothing, written),
+            )
+            .append_column("home_address", pc.if_else(pa.array(at_home), written, nothing))
+            .append_column("kind", kinds.take(codes.indices))
             .append_column("exact_geom", wkb.points(x, y))
             .append_column("public_geom", wkb.points(public_x, public_y))
         )

@@ -29,6 +29,9 @@ from server.upkeep import upkeep
 
 SAMPLE_IS_REMEMBERED_S = 30
 
+OWNER_POOL_SIZE = 3
+"""Connections for what pages and APIs may not do themselves: accounts, upkeep."""
+
 
 class VersionedFiles(StaticFiles):
     """Static files, kept by browsers for a year where their address carries a version."""
@@ -73,6 +76,13 @@ def create_app(settings: Settings) -> FastAPI:
         pool_size=settings.pool_size,
         pool_timeout_s=settings.pool_timeout_s,
         statement_timeout_ms=settings.statement_timeout_ms,
+        role=database.WEB_ROLE,
+    )
+    owner = database.engine(
+        settings.database_url,
+        pool_size=OWNER_POOL_SIZE,
+        pool_timeout_s=settings.pool_timeout_s,
+        statement_timeout_ms=settings.statement_timeout_ms,
     )
 
     # Half of the pool at the most: a map must not keep pages from the database.
@@ -80,10 +90,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with upkeep(engine):
+        with upkeep(owner):
             yield
         drawing.close()
         engine.dispose()
+        owner.dispose()
 
     app = FastAPI(
         title="Porchlight",
@@ -96,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.owner = owner
     app.state.reading = engine.execution_options(isolation_level="AUTOCOMMIT")
     app.state.is_sample = _is_sample(engine)
     app.state.positions = Positions(settings)

@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
+from server import visitors
 from server.positions import Positions
 from server.problems import Problem
 from server.settings import Settings
+from server.visitors import Visitor
 
 
 async def _settings(request: Request) -> Settings:
@@ -21,16 +23,36 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def _reading(request: Request) -> AsyncIterator[Session]:
-    # Each statement is its own transaction, so that there is nothing to begin or to roll back, and
-    # giving the connection back waits for nothing.
-    with Session(request.app.state.reading) as session:
-        yield session
+async def _visitor(request: Request) -> Visitor:
+    if visitors.cookie(request) not in request.cookies:
+        return visitors.NOBODY
+    return await run_in_threadpool(visitors.find, request)
 
 
-async def _writing(request: Request) -> AsyncIterator[Session]:
+Who = Annotated[Visitor, Depends(_visitor)]
+"""Who asks."""
+
+
+async def _reading(request: Request, visitor: Who) -> AsyncIterator[Session]:
+    if visitor.signed_in is None:
+        # Each statement is its own transaction, so that there is nothing to begin or to roll back,
+        # and giving the connection back waits for nothing.
+        with Session(request.app.state.reading) as session:
+            yield session
+        return
     with Session(request.app.state.engine) as session:
         try:
+            await run_in_threadpool(visitors.name_visitor, session, visitor)
+            yield session
+        finally:
+            await run_in_threadpool(session.rollback)
+
+
+async def _writing(request: Request, visitor: Who) -> AsyncIterator[Session]:
+    with Session(request.app.state.engine) as session:
+        try:
+            if visitor.signed_in is not None:
+                await run_in_threadpool(visitors.name_visitor, session, visitor)
             yield session
             await run_in_threadpool(session.commit)
         except BaseException:
@@ -40,6 +62,20 @@ async def _writing(request: Request) -> AsyncIterator[Session]:
 
 Chosen = Annotated[Settings, Depends(_settings)]
 """The settings of this installation."""
+
+
+async def _accounts(request: Request) -> AsyncIterator[Session]:
+    with Session(request.app.state.owner) as session:
+        try:
+            yield session
+            await run_in_threadpool(session.commit)
+        except BaseException:
+            await run_in_threadpool(session.rollback)
+            raise
+
+
+Accounts = Annotated[Session, Depends(_accounts, scope="function")]
+"""A session as the owner of the store, committed once: for accounts, which no other route may touch."""
 
 Reading = Annotated[Session, Depends(_reading, scope="function")]
 """A session to read with. Its connection is given back before the answer is sent."""

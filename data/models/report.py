@@ -28,7 +28,8 @@ class Report(Imported, Base):
     """A problem at a place: a point, a dark stretch of street (line), or a lot (polygon).
 
     `exact_geom` is for staff and the liaison of the division; `public_geom` is what everybody sees,
-    and null where no position may be public. The ids of areas and block watch are the result of a
+    and null where no position may be public. `address` is public; where a report may be at a home it
+    stands in `home_address`, which is as private as the exact position. The ids of areas and block watch are the result of a
     spatial join kept by triggers, which is why they carry no foreign keys.
     """
 
@@ -44,6 +45,7 @@ class Report(Imported, Base):
     exact_geom: Mapped[object] = mapped_column(geometry("GEOMETRY"))
     public_geom: Mapped[object | None] = mapped_column(geometry("GEOMETRY"))
     address: Mapped[str] = mapped_column(server_default="")
+    home_address: Mapped[str] = mapped_column(server_default="")
     description: Mapped[str] = mapped_column(server_default="")
     occurred_at: Mapped[datetime]
     reported_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
@@ -55,6 +57,12 @@ class Report(Imported, Base):
     tract_id: Mapped[int | None] = mapped_column(BigInteger)
     block_watch_id: Mapped[int | None] = mapped_column(BigInteger)
     duplicate_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("report.id"))
+    reporter_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("person.id", ondelete="SET NULL")
+    )
+    on_behalf_of_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("block_watch.id", ondelete="SET NULL")
+    )
 
     __table_args__ = (
         ForeignKeyConstraint(["category_code", "kind"], ["category.code", "category.kind"]),
@@ -77,6 +85,7 @@ class Report(Imported, Base):
         Index(None, "neighbourhood_id"),
         Index(None, "block_watch_id"),
         Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
+        Index(None, "reporter_id", postgresql_where=text("reporter_id IS NOT NULL")),
         Index(None, "exact_geom", postgresql_using="gist"),
         Index(None, "public_geom", postgresql_using="gist"),
     )

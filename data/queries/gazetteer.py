@@ -41,7 +41,8 @@ _LOCATIONS = text(
 
 # What people wrote themselves with their own report is no source of addresses.
 _REQUESTS = text(
-    "SELECT DISTINCT address FROM report WHERE address <> '' AND source <> 'porchlight'"
+    "SELECT DISTINCT address || home_address AS address FROM report "
+    "WHERE address || home_address <> '' AND source <> 'porchlight'"
 )
 
 _PUT_NAMES = text("""
@@ -90,7 +91,7 @@ _CLUSTERS = text("""
         FROM unnest(
             CAST(:address AS text[]), CAST(:name_id AS bigint[]), CAST(:number AS int[])
         ) AS parsed (address, name_id, number)
-        JOIN report ON report.address = parsed.address AND report.source <> 'porchlight'
+        JOIN report ON report.address || report.home_address = parsed.address AND report.source <> 'porchlight'
     ), side AS (
         SELECT street_name_id, number / :half_block AS part, avg(number) AS number,
             percentile_cont(0.5) WITHIN GROUP (ORDER BY ST_X(place)) AS x_m,

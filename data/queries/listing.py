@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from data.models import Area, Report
 from data.queries.filters import Bounds, Cursor, ReportFilter, in_view, public_reports
-from data.queries.reports import public_place
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
 from geo.statuses import Status
@@ -127,12 +126,12 @@ def newest(
         reports=tuple(
             ListedReport(
                 id=row.id,
-                category=(category := BY_CODE[row.category_code]),
+                category=BY_CODE[row.category_code],
                 status=row.status,
                 reported_at=row.reported_at,
                 longitude=row.longitude,
                 latitude=row.latitude,
-                place=public_place(row.address, category.setting),
+                place=row.address or None,
                 neighbourhood=row.neighbourhood or None,
                 geometry=row.geometry,
             )

@@ -84,6 +84,10 @@ class NewReport:
     severity : Severity or None
     description, address : str
     contact : Contact
+    reporter_id : int or None
+        The person who was signed in.
+    on_behalf_of_id : int or None
+        The block watch in whose name it is sent: that is named, and the person not.
     """
 
     category: Category
@@ -94,6 +98,8 @@ class NewReport:
     description: str = ""
     address: str = ""
     contact: Contact = Contact()
+    reporter_id: int | None = None
+    on_behalf_of_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,12 @@ WITH used AS (
     RETURNING report_id
 ), made AS (
     INSERT INTO report (id, kind, category_code, severity, exact_geom, public_geom, address,
-                        description, occurred_at)
+                        home_address, description, occurred_at, reporter_id, on_behalf_of_id)
     SELECT report_id, CAST(:kind AS report_kind), :category, CAST(:severity AS report_severity),
            ST_GeomFromWKB(:exact, 4326), ST_GeomFromWKB(CAST(:public AS bytea), 4326), :address,
-           :description, least(coalesce(CAST(:occurred_at AS timestamptz), now()), now())
+           :home_address, :description,
+           least(coalesce(CAST(:occurred_at AS timestamptz), now()), now()),
+           CAST(:reporter_id AS bigint), CAST(:on_behalf_of_id AS bigint)
     FROM used
     RETURNING id, status, reported_at
 ), happened AS (
@@ -171,6 +179,7 @@ def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> S
         The transaction has failed; roll it back before anything else.
     KeyReused
     """
+    at_home = new.category.setting is Setting.HOME
     try:
         made = session.execute(
             _SUBMIT,
@@ -182,13 +191,16 @@ def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> S
                 "severity": new.severity and new.severity.value,
                 "exact": shapely.to_wkb(new.exact),
                 "public": new.public and shapely.to_wkb(new.public),
-                "address": new.address,
+                "address": "" if at_home else new.address,
+                "home_address": new.address if at_home else "",
                 "description": new.description,
                 "occurred_at": new.occurred_at,
                 "name": new.contact.name,
                 "email": new.contact.email,
                 "phone": new.contact.phone,
                 "reachable": new.contact != Contact(),
+                "reporter_id": new.reporter_id,
+                "on_behalf_of_id": new.on_behalf_of_id,
             },
         ).one_or_none()
     except IntegrityError as error:
@@ -334,7 +346,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
         geometry=found.geometry,
         longitude=found.longitude,
         latitude=found.latitude,
-        place=public_place(found.address, category.setting),
+        place=found.address or None,
         occurred_at=found.occurred_at,
         reported_at=found.reported_at,
         updated_at=found.updated_at,
@@ -353,24 +365,6 @@ def _middle(place: Any) -> ColumnElement[object]:
         (func.GeometryType(place) == "LINESTRING", func.ST_LineInterpolatePoint(place, 0.5)),
         else_=func.ST_PointOnSurface(place),
     )
-
-
-def public_place(address: str, setting: Setting) -> str | None:
-    """Give what everybody may read of an address.
-
-    Parameters
-    ----------
-    address : str
-    setting : Setting
-        Of the report's category.
-
-    Returns
-    -------
-    str or None
-        Nothing where a home may be meant: a block or a corner would be finer than the public
-        position, and leave a few houses of it.
-    """
-    return address or None if setting is Setting.PUBLIC_SPACE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -570,7 +564,7 @@ def _as_nearby(rows: Iterable[Row[Any]]) -> list[NearbyReport]:
             distance_m=row.distance_m,
             longitude=row.longitude,
             latitude=row.latitude,
-            place=public_place(row.address, BY_CODE[row.category_code].setting),
+            place=row.address or None,
             neighbourhood=row.neighbourhood,
             supports=row.supports,
         )

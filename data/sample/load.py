@@ -385,6 +385,7 @@ def _police_incidents(city: SampleCity) -> Iterator[Row]:
 
 
 def _report(report: reports.Report, public: BaseGeometry | None) -> Row:
+    at_home = BY_CODE[report.category].setting is Setting.HOME
     return {
         "kind": report.kind,
         "category_code": report.category,
@@ -392,7 +393,8 @@ def _report(report: reports.Report, public: BaseGeometry | None) -> Row:
         "severity": report.severity,
         "exact_geom": _ewkb(report.geom),
         "public_geom": _ewkb(public),
-        "address": report.address,
+        "address": "" if at_home else report.address,
+        "home_address": report.address if at_home else "",
         "description": report.description,
         "occurred_at": report.occurred_at,
         "reported_at": report.reported_at,

@@ -72,7 +72,7 @@ def test_a_report_leads_to_its_page(client, store, engine):
 
 def test_a_report_at_a_home_does_not_tell_the_house(client, store):
     id = report(
-        store, category_code="overgrowth", address="3412 Norton Ave",
+        store, category_code="overgrowth", home_address="3412 Norton Ave",
         exact_geom="SRID=4326;POINT(-94.5551 39.0201)",
     )  # fmt: skip
     answer = client.get(f"/api/features/reports/{id}")

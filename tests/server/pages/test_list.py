@@ -75,7 +75,7 @@ def test_an_entry_says_what_where_how_old_and_where_it_stands(client, reports):
 def test_the_house_of_a_report_at_a_home_is_not_told(client, reports):
     shown = f"SRID=4326;POINT({IN_EASTSIDE[0]} {IN_EASTSIDE[1] + 0.0001})"
     reports({
-        "category_code": "overgrowth", "address": "3412 Norton Ave", "public_geom": shown,
+        "category_code": "overgrowth", "home_address": "3412 Norton Ave", "address": "", "public_geom": shown,
     })  # fmt: skip
     text = client.get("/list", headers=PART).text
     assert "Norton Ave" not in text

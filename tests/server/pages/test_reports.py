@@ -520,7 +520,7 @@ class TestOnePage:
     def test_a_home_is_shown_by_its_neighbourhood_and_a_spot_near_it(self, send, client, engine):
         send(category="noise_spot", **HERE)
         with Session(engine) as session:
-            session.execute(update(Report).values(address="3421 Norton Ave"))
+            session.execute(update(Report).values(home_address="3421 Norton Ave"))
             session.commit()
         page = client.get(f"/reports/{stored(engine)[0].id}").text
         assert "Somewhere in Eastside" in page

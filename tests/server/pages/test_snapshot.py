@@ -130,7 +130,7 @@ def test_nothing_that_is_not_public_is_inside(client, store):
     report(store, status="held")
     report(store, public_geom=None)
     masked = report(
-        store, category_code="overgrowth", address="3412 Norton Ave", description="a neighbour",
+        store, category_code="overgrowth", home_address="3412 Norton Ave", description="a neighbour",
         exact_geom="SRID=4326;POINT(-94.558765 39.023456)",
     )  # fmt: skip
     store(

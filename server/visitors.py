@@ -1,0 +1,141 @@
+"""Who asks: the one place where pages and APIs learn what a visitor may do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from data.queries import sign_ins
+from data.queries.sign_ins import SignedIn
+from geo.roles import STRONG, Act, Grant, Role, Site, belongs, keeps, may
+from server.problems import Problem
+
+_KEPT_S = 14 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever sent a request.
+
+    Attributes
+    ----------
+    signed_in : SignedIn or None
+        None for nobody in particular.
+    """
+
+    signed_in: SignedIn | None = None
+
+    @property
+    def person_id(self) -> int | None:
+        """The person, where somebody is signed in."""
+        return None if self.signed_in is None else self.signed_in.person_id
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The roles that hold now: those of the city only after two factors."""
+        if self.signed_in is None:
+            return ()
+        return tuple(
+            grant
+            for grant in self.signed_in.grants
+            if self.signed_in.strong or grant.role not in STRONG
+        )
+
+    def has(self, *roles: Role) -> bool:
+        """Tell whether one of these roles holds somewhere."""
+        return any(grant.role in roles for grant in self.grants)
+
+    def may(self, act: Act, site: Site) -> bool:
+        """Tell whether this may be done with a report."""
+        return may(self.grants, act, site)
+
+    def keeps(self, block_watch_id: int) -> bool:
+        """Tell whether a block watch is the visitor's to change."""
+        return keeps(self.grants, block_watch_id)
+
+    def belongs(self, block_watch_id: int) -> bool:
+        """Tell whether the visitor is of a block watch."""
+        return belongs(self.grants, block_watch_id)
+
+
+NOBODY = Visitor()
+
+
+def cookie(request: Request) -> str:
+    """Give the name of the cookie: bound to the host where the connection is safe."""
+    return "__Host-porchlight" if request.url.scheme == "https" else "porchlight"
+
+
+def find(request: Request) -> Visitor:
+    """Find out who asks, by the cookie."""
+    token = request.cookies.get(cookie(request))
+    if not token:
+        return NOBODY
+    with Session(request.app.state.owner) as session:
+        found = sign_ins.find(session, token)
+        session.commit()
+    return Visitor(found) if found else NOBODY
+
+
+def keep(request: Request, response: Response, token: str) -> None:
+    """Have the browser stay signed in."""
+    safe = request.url.scheme == "https"
+    response.set_cookie(
+        cookie(request),
+        token,
+        max_age=_KEPT_S,
+        path="/",
+        secure=safe,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget(request: Request, response: Response) -> None:
+    """Have the browser forget who it is."""
+    response.delete_cookie(cookie(request), path="/")
+
+
+def name_visitor(session: Session, visitor: Visitor) -> None:
+    """Tell the store who asks, for this transaction: its own rules go by that."""
+    if visitor.signed_in is not None:
+        session.execute(
+            text(
+                "SELECT set_config('porchlight.person', :person, true), "
+                "set_config('porchlight.strong', :strong, true)"
+            ),
+            {
+                "person": str(visitor.signed_in.person_id),
+                "strong": str(visitor.signed_in.strong).lower(),
+            },
+        )
+
+
+def require(request: Request, visitor: Visitor, roles: Iterable[Role] = ()) -> None:
+    """Refuse whoever is not signed in, or holds none of the roles.
+
+    Raises
+    ------
+    Problem
+        401 with the way to sign in, or 403.
+    """
+    _ = request.state.language.gettext
+    if visitor.signed_in is None:
+        raise Problem(
+            401,
+            _("Sign in first"),
+            _("This page is for people who are signed in. Sign in, and you come back here."),
+        )
+    if roles and not visitor.has(*roles):
+        held = {grant.role for grant in visitor.signed_in.grants} & set(roles)
+        raise Problem(
+            403,
+            _("Not for this account"),
+            _(
+                "Your role needs the second step of signing in. Sign in again with password and code."
+            )
+            if held
+            else _("Your account has no role for this page. Ask an administrator of your city."),
+        )

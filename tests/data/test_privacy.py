@@ -1,0 +1,238 @@
+"""The store's own lock: what its web role can read, whatever a query asks."""
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+
+from data import database
+from data.models import (
+    Area,
+    AreaLayer,
+    AuditEntry,
+    Department,
+    EventKind,
+    Person,
+    Report,
+    ReportContact,
+    ReportEvent,
+    RoleGrant,
+)
+from geo.kinds import Kind
+from geo.roles import Act, Grant, Role, Site, may
+from tests.places import IN_EASTSIDE, box, found_city
+from tests.reports import moved, new, send
+
+CANARY = "canary in private text"
+
+
+@pytest.fixture
+def web(session):
+    """The same transaction, as pages and APIs see it."""
+
+    def ask(query, person_id=None, strong=True, **values):
+        nested = session.begin_nested()
+        try:
+            session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+            session.execute(
+                text(
+                    "SELECT set_config('porchlight.person', :person, true), "
+                    "set_config('porchlight.strong', :strong, true)"
+                ),
+                {"person": str(person_id or ""), "strong": str(strong).lower()},
+            )
+            return session.execute(text(query), values).all()
+        finally:
+            nested.rollback()
+
+    return ask
+
+
+@pytest.fixture
+def city(session):
+    return found_city(session)
+
+
+@pytest.fixture
+def person(session, city):
+    def make(role=None, **scope):
+        id = session.scalar(insert(Person).returning(Person.id))
+        if role is not None:
+            session.execute(insert(RoleGrant).values(person_id=id, role=role, **scope))
+        return id
+
+    return make
+
+
+@pytest.fixture
+def home(session, city):
+    return send(session, new("noise_spot", description=CANARY, address="3412 Norton Ave"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT exact_geom FROM report",
+        "SELECT home_address FROM report",
+        "SELECT description FROM report",
+        "SELECT reporter_id FROM report",
+        "SELECT * FROM report",
+        "SELECT report FROM report",
+        "SELECT exact_geom FROM police_incident",
+        "SELECT * FROM person",
+        "SELECT * FROM sign_in",
+        "SELECT * FROM sign_in_link",
+        "SELECT * FROM role_grant",
+        "SELECT * FROM audit_entry",
+        "DELETE FROM report",
+        "DELETE FROM report_event",
+        "UPDATE support SET supporter = ''",
+        "DELETE FROM street_light",
+    ],
+)
+def test_the_web_role_is_refused_what_is_private(web, home, query):
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        web(query)
+
+
+def test_a_private_column_can_not_be_asked_about_either(web, home):
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        web("SELECT id FROM report WHERE description LIKE 'canary%'")
+
+
+def test_nobody_in_particular_reads_no_private_row(session, web, home):
+    session.execute(
+        insert(ReportEvent).values(report_id=home, kind=EventKind.NOTE, note=CANARY, public=False)
+    )
+    session.execute(insert(ReportContact).values(report_id=home, name=CANARY))
+    assert web("SELECT * FROM report_private") == []
+    assert web("SELECT * FROM report_contact") == []
+    assert [row.note for row in web("SELECT note FROM report_event")] == [""]
+
+
+def test_a_reporter_reads_the_own_words(session, web, home, person):
+    own = person()
+    session.execute(update(Report).values(reporter_id=own))
+    (row,) = web("SELECT description, home_address FROM report_private", own)
+    assert row == (CANARY, "3412 Norton Ave")
+    assert web("SELECT * FROM report_private", person()) == []
+
+
+def scopes(session, city):
+    """Each role of the city, within its scope and without."""
+    division, elsewhere = (
+        session.scalar(
+            insert(Area)
+            .values(layer=AreaLayer.PATROL_DIVISION, code=code, name=code, geom=geom)
+            .returning(Area.id)
+        )
+        for code, geom in (
+            ("East", box(-94.6, 39, -94.5, 39.1)),
+            ("Far", box(-94.2, 39, -94.1, 39.1)),
+        )
+    )
+    departments = {row.code: row for row in session.scalars(select(Department))}
+    lighting, safety = departments["lighting"], departments["safety"]
+    return [
+        Grant(Role.ADMINISTRATOR),
+        Grant(Role.MODERATOR),
+        Grant(Role.LIAISON, area_id=division),
+        Grant(Role.LIAISON, area_id=elsewhere),
+        Grant(Role.STAFF, department_id=safety.id, kinds=frozenset(safety.kinds)),
+        Grant(Role.STAFF, department_id=lighting.id, kinds=frozenset(lighting.kinds)),
+        Grant(Role.STAFF, department_id=safety.id, area_id=elsewhere, kinds=frozenset(safety.kinds)),
+        Grant(Role.CAPTAIN, block_watch_id=city.block_watch),
+    ]  # fmt: skip
+
+
+def test_the_store_and_the_program_agree_on_who_may_what(session, web, city, person):
+    held = scopes(session, city)
+    id = send(
+        session, new("noise_spot", IN_EASTSIDE, description=CANARY, address="3412 Norton Ave")
+    )
+    found = session.get_one(Report, id)
+    site = Site(
+        Kind.PROBLEM_SPOT, found.block_watch_id, found.patrol_division_id, found.council_district_id
+    )
+    assert found.kind is Kind.PROBLEM_SPOT
+    for grant in held:
+        scope = {
+            "block_watch_id": grant.block_watch_id,
+            "area_id": grant.area_id,
+            "department_id": grant.department_id,
+        }
+        who = person(grant.role, **scope)
+        rows = web("SELECT description, home_address, exact_geom FROM report_private", who)
+        assert bool(rows) == may([grant], Act.READ_TEXT, site), grant
+        exact = bool(rows) and rows[0].exact_geom is not None
+        assert exact == may([grant], Act.READ_EXACT, site), grant
+        assert exact == (bool(rows) and rows[0].home_address != ""), grant
+        changed = web("UPDATE report SET status = 'confirmed' RETURNING id", who)
+        works = may([grant], Act.WORK, site) or may([grant], Act.MODERATE, site)
+        assert bool(changed) == works, grant
+        assert web("SELECT * FROM report_private", who, strong=False) == [], grant
+
+
+def test_a_role_that_was_ended_opens_nothing(session, web, home, person):
+    who = person(Role.ADMINISTRATOR)
+    assert web("SELECT * FROM report_private", who)
+    session.execute(text("UPDATE role_grant SET ended_at = now()"))
+    assert web("SELECT * FROM report_private", who) == []
+
+
+def test_the_address_of_a_home_is_never_stored_as_public(session, city):
+    id = send(session, new("noise_spot", address="3412 Norton Ave"))
+    stored = session.get_one(Report, id)
+    assert (stored.address, stored.home_address) == ("", "3412 Norton Ave")
+    with pytest.raises(IntegrityError, match="never public"):
+        session.execute(update(Report).values(address="3412 Norton Ave"))
+
+
+def test_spatial_questions_of_the_web_role_use_the_index(session, web, city):
+    for _ in range(3):
+        send(session)
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    plan = web(
+        "EXPLAIN SELECT id FROM report WHERE public_geom && ST_MakeEnvelope(-94.6, 39, -94.5, 39.1, 4326)"
+    )
+    assert "report_public_geom_idx" in str(plan)
+
+
+class TestAudit:
+    @pytest.fixture
+    def entries(self, session):
+        for number in range(3):
+            session.execute(
+                text("INSERT INTO audit_entry (action, subject) VALUES ('read', :subject)"),
+                {"subject": f"report {number}"},
+            )
+        return session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+
+    def test_each_entry_holds_the_hash_of_the_one_before(self, entries):
+        assert entries[0].previous == b""
+        assert [entry.previous for entry in entries[1:]] == [entry.hash for entry in entries[:-1]]
+        assert len({entry.hash for entry in entries}) == 3
+
+    @pytest.mark.parametrize(
+        "query",
+        ["UPDATE audit_entry SET action = 'x'", "DELETE FROM audit_entry", "TRUNCATE audit_entry"],
+    )
+    def test_nothing_is_changed_or_taken_out(self, session, entries, query):
+        with pytest.raises(DBAPIError, match="only ever added to"):
+            session.execute(text(query))
+
+
+def test_a_status_changed_by_whoever_may_is_counted_for_everybody(session, city, person):
+    id = send(session)
+    moved(session, id, "confirmed")
+    who = person(Role.ADMINISTRATOR)
+    session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+    session.execute(text(f"SELECT set_config('porchlight.person', '{who}', true)"))
+    session.execute(text("SELECT set_config('porchlight.strong', 'true', true)"))
+    session.execute(text("UPDATE report SET status = 'done'"))
+    session.execute(text("RESET ROLE"))
+    counted = session.execute(
+        text(
+            "SELECT status, sum(n) FROM report_tally WHERE level = 14 GROUP BY 1 HAVING sum(n) <> 0"
+        )
+    ).all()
+    assert counted == [("done", 1)]
