@@ -1,0 +1,83 @@
+"""Phone numbers and e-mail addresses, told by their figures and signs."""
+
+import re
+from collections.abc import Iterator
+
+from server.screening.concerns import Concern, Span
+
+_EMAILS = (
+    re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63}){1,4}"),
+    # Bare "at" wants "dot": "seen at example.com" is no address.
+    re.compile(
+        r"(?<![\w.+-])[\w.+-]{1,64}\s{0,2}(?:\bat\b|\barroba\b|@|[(\[{]\s?(?:at|arroba|@)\s?[)\]}])\s{0,2}"
+        r"[\w-]{1,63}\s{0,2}(?:\bdot\b|\bpunto\b|[(\[{]\s?(?:dot|punto|\.)\s?[)\]}])\s{0,2}\w{2,6}\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?<![\w.+-])[\w.+-]{1,64}\s{0,2}(?:\barroba\b|@|[(\[{]\s?(?:at|arroba|@)\s?[)\]}])\s{0,2}"
+        r"[\w-]{1,63}\.[a-z]{2,6}\b",
+        re.IGNORECASE,
+    ),
+)
+_DIGITS = {
+    word: str(digit)
+    for digit, words in enumerate(
+        ("zero oh o cero", "one uno", "two dos", "three tres", "four cuatro", "five cinco",
+         "six seis", "seven siete", "eight ocho", "nine nueve")
+    )
+    for word in words.split()
+}  # fmt: skip
+_SPELLED = re.compile(rf"(?i)\b(?:{'|'.join(_DIGITS)})\b")
+# North American numbers: neither area nor exchange begins with 0 or 1.
+_PHONES = (
+    re.compile(
+        r"(?<![\d.,/#-])(?:\+?\s?1[\s.-]{0,2})?\(?\s?[2-9]\d{2}\s?\)?[\s.\-/*_,]{0,3}"
+        r"[2-9]\d{2}[\s.\-/*_,]{0,3}\d{4}(?![\d/]|[.,]\d)"
+    ),
+    re.compile(r"(?<![\d.,/#-])[2-9]\d{2}[-.]\d{4}(?![\d/-]|[.,]\d)"),
+    re.compile(r"(?<![\d.,/#-])\d(?:[\s.\-_*,]{1,3}\d){6,10}(?![\d/])"),
+    re.compile(r"(?<![\d.,/#-])(?:\d\d[\s.-]){4}\d\d(?![\d/-])"),
+    re.compile(
+        r"(?i)\b(?:call|phone|cell|tel|text|telefono|celular|llame|llamen|marque|marquen)\b[^\d\n.]{0,20}"
+        r"([2-9]\d{2}[\s.-]?\d{4})(?![\d/-]|[.,]\d)"
+    ),
+)
+_ENOUGH = re.compile(r"\d(?:[\s.\-/*_,()]{0,3}\d){6}")  # figures for any of them
+_LOOK_BACK = 40  # characters
+_NUMBERED_THING = re.compile(
+    r"(?i)\b(?:poles?|lights?|lamps?|case|request|ticket|report|order|asset|meter|hydrant|box|sr|id"
+    r"|postes?|luz|luces|lampara|caso|solicitud|reporte|folio|orden|medidor)"
+    r"(?:\s(?:number|numero|num|no|n|id|with|con|the|el|de))*\s*[.:#]?\s*#?$"
+)
+
+
+def phones_and_emails(plain: str) -> Iterator[Span]:
+    """Give the phone numbers and e-mail addresses of a folded text."""
+    for pattern in _EMAILS:
+        for match in pattern.finditer(plain):
+            yield (Concern.EMAIL, *match.span())
+    digits, starts, ends = _in_figures(plain)
+    if not _ENOUGH.search(digits):
+        return
+    for pattern in _PHONES:
+        for match in pattern.finditer(digits):
+            start, end = match.span(match.lastindex or 0)
+            if not _NUMBERED_THING.search(digits, max(0, start - _LOOK_BACK), start):
+                yield Concern.PHONE, starts[start], ends[end - 1]
+
+
+def _in_figures(plain: str) -> tuple[str, list[int], list[int]]:
+    """Write "eight one six" in figures, and say where each character began and ended."""
+    written: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for match in _SPELLED.finditer(plain):
+        written += [plain[at : match.start()], _DIGITS[match.group().lower()]]
+        starts += range(at, match.start() + 1)
+        ends += [*range(at + 1, match.start() + 1), match.end()]
+        at = match.end()
+    written.append(plain[at:])
+    starts += range(at, len(plain))
+    ends += range(at + 1, len(plain) + 1)
+    return "".join(written), starts, ends
