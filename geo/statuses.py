@@ -3,7 +3,12 @@
 "Done" is the city's word and "verified" the neighbours': one never stands for the other.
 """
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+
+from geo.roles import Act, Grant, Site, may
 
 
 class Status(StrEnum):
@@ -45,3 +50,126 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.NOT_OURS: frozenset(_WAY_BACK),
 }
 """From each status, those that may follow. Reopening leads back to confirmed."""
+
+
+class Party(StrEnum):
+    """Who takes a step: the city's own people, those who moderate, or the neighbours."""
+
+    CITY = "city"
+    MODERATOR = "moderator"
+    NEIGHBOUR = "neighbour"
+
+
+class Refusal(StrEnum):
+    """Why a step is not taken."""
+
+    NO_SUCH_STEP = "no_such_step"
+    NOT_YOURS = "not_yours"
+    REASON_MISSING = "reason_missing"
+    OTHER_MISSING = "other_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What it takes to bring a report from one status to another.
+
+    Attributes
+    ----------
+    by : frozenset of Party
+        Any of these may take it.
+    needs_reason : bool
+        Whether it must be said why, for everybody to read.
+    needs_other : bool
+        Whether the report must be named that stands for this one.
+    """
+
+    by: frozenset[Party]
+    needs_reason: bool
+    needs_other: bool
+
+
+_CLOSED_WITHOUT_WORK = {Status.DECLINED, Status.NOT_OURS}
+_SAID_TO_BE_FIXED = {Status.DONE, Status.VERIFIED}
+
+
+def reopens(before: Status, after: Status) -> bool:
+    """Tell whether a step takes a closed report up again."""
+    return before is not Status.HELD and before not in OPEN and after in OPEN
+
+
+def _step(before: Status, after: Status) -> Step:
+    if Status.HELD in {before, after}:
+        by = {Party.MODERATOR}
+    elif after is Status.VERIFIED:
+        by = {Party.NEIGHBOUR}
+    elif before in _SAID_TO_BE_FIXED:
+        by = {Party.CITY, Party.NEIGHBOUR}
+    else:
+        by = {Party.CITY}
+    return Step(
+        by=frozenset(by),
+        needs_reason=after in _CLOSED_WITHOUT_WORK or reopens(before, after),
+        needs_other=after is Status.DUPLICATE,
+    )
+
+
+STEPS: Mapping[tuple[Status, Status], Step] = MappingProxyType(
+    {
+        (before, after): _step(before, after)
+        for before, following in TRANSITIONS.items()
+        for after in following
+    }
+)
+"""Every step there is. Every way in asks here, through `refusal`."""
+
+
+def parties(grants: Collection[Grant], site: Site) -> frozenset[Party]:
+    """Give as whom somebody acts on a report by their roles.
+
+    Being a neighbour is no role: whoever reported, joined, or belongs to the block watch is one.
+    """
+    acts = {Party.CITY: Act.WORK, Party.MODERATOR: Act.MODERATE}
+    return frozenset(party for party, act in acts.items() if may(grants, act, site))
+
+
+def choices(before: Status, by: Collection[Party]) -> tuple[Status, ...]:
+    """Give the statuses to which somebody may bring a report, in the order of the way."""
+    return tuple(
+        after for after in Status if (step := STEPS.get((before, after))) and step.by & set(by)
+    )
+
+
+def refusal(
+    before: Status,
+    after: Status,
+    by: Collection[Party],
+    *,
+    reason: str = "",
+    names_other: bool = False,
+) -> Refusal | None:
+    """Tell why a step is not taken; None where it is.
+
+    Parameters
+    ----------
+    before, after : Status
+    by : collection of Party
+        As whom somebody acts.
+    reason : str
+        What is said about it in public.
+    names_other : bool
+        Whether the report is named that stands for this one.
+
+    Returns
+    -------
+    Refusal or None
+    """
+    step = STEPS.get((before, after))
+    if step is None:
+        return Refusal.NO_SUCH_STEP
+    if not step.by & set(by):
+        return Refusal.NOT_YOURS
+    if step.needs_reason and not reason.strip():
+        return Refusal.REASON_MISSING
+    if step.needs_other and not names_other:
+        return Refusal.OTHER_MISSING
+    return None
