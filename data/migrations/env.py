@@ -4,14 +4,14 @@ from sqlalchemy.sql.schema import SchemaItem
 
 from data.models import Base
 
-FOREIGN = {"spatial_ref_sys"}
-"""PostGIS brings these tables; they are not ours to compare."""
+FOREIGN = ("spatial_ref_sys", "procrastinate_")
+"""What the tables that PostGIS and procrastinate bring begin with; they are not ours to compare."""
 
 
 def ours(
     item: SchemaItem, name: str | None, kind: str, reflected: bool, compare_to: SchemaItem | None
 ) -> bool:
-    return not (kind == "table" and name in FOREIGN)
+    return not (kind == "table" and str(name).startswith(FOREIGN))
 
 
 with context.config.attributes["engine"].connect() as connection:

@@ -5,6 +5,7 @@ from data.models.category import Category
 from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild, StreetName
 from data.models.ground import Ground, GroundType
 from data.models.import_run import ImportRun, RejectedRow
+from data.models.mail import Mail
 from data.models.parcel import LandUse, Parcel
 from data.models.person import (
     Attempt,
@@ -61,6 +62,7 @@ __all__ = [
     "LayerChange",
     "LightStatus",
     "LocationType",
+    "Mail",
     "Organization",
     "Parcel",
     "Person",
