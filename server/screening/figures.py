@@ -42,6 +42,7 @@ _PHONES = (
         r"([2-9]\d{2}[\s.-]?\d{4})(?![\d/-]|[.,]\d)"
     ),
 )
+_MIXED = re.compile(r"(?<![\d.,/#-])\d(?:[\s.\-,]{0,3}\d){6,10}")  # where some are words
 _ENOUGH = re.compile(r"\d(?:[\s.\-/*_,()]{0,3}\d){6}")  # figures for any of them
 _LOOK_BACK = 40  # characters
 _NUMBERED_THING = re.compile(
@@ -59,6 +60,10 @@ def phones_and_emails(plain: str) -> Iterator[Span]:
     digits, starts, ends = _in_figures(plain)
     if not _ENOUGH.search(digits):
         return
+    for match in _MIXED.finditer(digits):
+        start, end = match.span()
+        if any(ends[n] - starts[n] > 1 for n in range(start, end)):
+            yield Concern.PHONE, starts[start], ends[end - 1]
     for pattern in _PHONES:
         for match in pattern.finditer(digits):
             start, end = match.span(match.lastindex or 0)

@@ -98,13 +98,20 @@ def _compiled(pattern: str, parts: dict[str, str], signs: dict[str, str]) -> re.
     leapt = "".join(
         sign for class_, sign in signs.items() if class_ not in MARKS and class_ not in _PEOPLE
     )
-    special = {"capital": f"[{words}]U", "proper": f"[{words}][US]", "gap": f"[{leapt}]."}
+    special = {
+        "capital": f"[{words}]U",
+        "proper": f"[{words}][US]",
+        "unknown": f"[{signs['word']}{signs['short']}]U",
+        "gap": f"[{leapt}].",
+    }
 
     def tag(match: re.Match[str]) -> str:
         name = match.group()
         return f"(?:{special.get(name) or signs[name] + '.'})"
 
-    whole = re.sub(r"[a-z_]{2,}", lambda match: parts.get(match.group(), match.group()), pattern)
+    whole = pattern
+    for name, part in parts.items():
+        whole = re.sub(rf"\b{name}\b", part, whole)
     grouped = re.sub(r"\((?!\?)", "(?:", whole)
     tagged = re.sub(r"[a-z_]{2,}", tag, grouped)
     return re.compile(tagged.replace("<", "(").replace(">", ")").replace(" ", ""))

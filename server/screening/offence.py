@@ -10,6 +10,9 @@ from server.screening.languages import read_languages
 _LEET = str.maketrans("013457@$!|+", "oieastasiit")
 _WRITTEN = re.compile(r"[^\W_][\w@$!*#|+]*|[@$][\w@$!*#|+]+")
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*]{1,2}[^\W\d_]){2,}(?![^\W_])")
+_SHORTENED = re.compile(
+    r"\b(?:f[-'.*]{1,3}(?:ing|in|er)|p[-'.*]{1,3}(?:che|tas?))\b", re.IGNORECASE
+)
 _REPEATED = re.compile(r"(.)\1+")
 _SHORTEST_REPEATED = 4  # letters left: "as" is no "ass"
 
@@ -23,6 +26,8 @@ def offences(plain: str) -> Iterator[Span]:
     for match in _SPACED.finditer(plain):
         if _offends("".join(filter(str.isalpha, match.group()))):
             yield (Concern.PROFANITY, *match.span())
+    for match in _SHORTENED.finditer(plain):
+        yield (Concern.PROFANITY, *match.span())
 
 
 @cache
