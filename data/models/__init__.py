@@ -39,6 +39,14 @@ from data.models.street_light import LightStatus, StreetLight
 from data.models.tally import LayerChange, ReportTally
 from data.models.transit_stop import TransitStop
 from data.models.vacant_lot import VacantLot
+from data.models.work import (
+    Assignment,
+    CategoryTarget,
+    FixAnswer,
+    FixAsked,
+    ResponseTemplate,
+    SavedFilter,
+)
 
 __all__ = [
     "Address",
@@ -46,14 +54,18 @@ __all__ = [
     "Area",
     "AreaLayer",
     "AreaPiece",
+    "Assignment",
     "Attempt",
     "AuditEntry",
     "Base",
     "BlockWatch",
     "Category",
+    "CategoryTarget",
     "Corner",
     "Department",
     "EventKind",
+    "FixAnswer",
+    "FixAsked",
     "GazetteerBuild",
     "Ground",
     "GroundType",
@@ -72,7 +84,9 @@ __all__ = [
     "ReportContact",
     "ReportEvent",
     "ReportTally",
+    "ResponseTemplate",
     "RoleGrant",
+    "SavedFilter",
     "Service",
     "ServiceAtLocation",
     "ServiceLocation",

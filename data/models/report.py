@@ -82,13 +82,17 @@ class Report(Imported, Base):
             name="only_duplicates_point_elsewhere",
         ),
         Index(None, "reported_at", "id"),
+        Index(
+            "report_open_idx", "reported_at", "id",
+            postgresql_where=text("status IN ('received', 'confirmed', 'scheduled', 'in_progress')"),
+        ),
         Index(None, "neighbourhood_id"),
         Index(None, "block_watch_id"),
         Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index(None, "reporter_id", postgresql_where=text("reporter_id IS NOT NULL")),
         Index(None, "exact_geom", postgresql_using="gist"),
         Index(None, "public_geom", postgresql_using="gist"),
-    )
+    )  # fmt: skip
 
 
 class EventKind(StrEnum):
@@ -100,7 +104,10 @@ class EventKind(StrEnum):
 
 
 class ReportEvent(Base):
-    """One line of a report's timeline. Only ever added, which a trigger enforces."""
+    """One line of a report's timeline. Only ever added, which a trigger enforces.
+
+    By whom it is, of which department, and to whom a report is given is for the city's people only.
+    """
 
     __tablename__ = "report_event"
 
@@ -114,11 +121,27 @@ class ReportEvent(Base):
     to_status: Mapped[Status | None] = mapped_column(enumeration(Status, "report_status"))
     note: Mapped[str] = mapped_column(server_default="")
     public: Mapped[bool] = mapped_column(server_default=text("true"))
+    person_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("person.id", ondelete="SET NULL")
+    )
+    department_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("department.id", ondelete="SET NULL")
+    )
+    assigns: Mapped[bool] = mapped_column(server_default=text("false"))
+    assigned_department_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("department.id", ondelete="SET NULL")
+    )
+    assigned_person_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("person.id", ondelete="SET NULL")
+    )
 
     __table_args__ = (
         CheckConstraint(
             "(kind = 'status') = (to_status IS NOT NULL)", name="status_events_name_a_status"
         ),
+        CheckConstraint("NOT (assigns AND public)", name="assignments_are_internal"),
+        Index(None, "person_id", postgresql_where=text("person_id IS NOT NULL")),
+        Index(None, "assigned_person_id", postgresql_where=text("assigned_person_id IS NOT NULL")),
     )
 
 
