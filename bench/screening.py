@@ -78,7 +78,9 @@ def wrong(texts: list[Labelled]) -> None:
     for text in texts:
         if text.found != text.expected:
             print(f"  {' '.join(sorted(text.expected)) or 'harmless'}, but", end=" ")
-            print(f"{' '.join(sorted(text.found)) or 'nothing'}: {preview(text.text, screen(text.text))}")
+            print(
+                f"{' '.join(sorted(text.found)) or 'nothing'}: {preview(text.text, screen(text.text))}"
+            )
             print(f"      {text.text}")
 
 
@@ -95,7 +97,9 @@ def speed(texts: list[Labelled]) -> None:
     for text in harmless:
         screen(text)
     each = (time.perf_counter() - start) * 1000 / len(harmless)
-    print(f"\n{LONGEST} characters, full of findings: p50 {statistics.median(times):.1f} ms, ", end="")
+    print(
+        f"\n{LONGEST} characters, full of findings: p50 {statistics.median(times):.1f} ms, ", end=""
+    )
     print(f"slowest {max(times):.1f} ms; a harmless text {each:.2f} ms")
 
 

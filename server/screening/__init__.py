@@ -25,6 +25,7 @@ What this cannot do: it knows words, not meaning. It misses persons described in
 no table, and holds harmless texts that look alike. `bench/screening.py` measures both.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from server.screening.concerns import EXPLANATIONS, Concern, Explanation, Finding, Span
@@ -48,11 +49,11 @@ def screen(text: str) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        In order of their place, without overlaps. Where a name, number or other thing was found
-        once, it is found wherever it stands.
+        In order of their place, without overlaps. What was found once is found wherever
+        it stands.
     """
     found: list[Finding] = []
-    while new := _apart(_look(fold(text, found))):
+    while new := _apart(_look(fold(text, found)), text):
         found = sorted([*found, *new], key=lambda finding: finding.start)
     return tuple(found)
 
@@ -97,21 +98,31 @@ def _patterned(found: list[Word]) -> Iterator[Span]:
     things: set[int] = set()
     for language, tags in tagged:
         joined = "".join(tags)
-        for patterns, harmless in ((language.people, places), (language.numbers, things)):
-            for pattern in patterns:
-                for match in pattern.finditer(joined):
-                    harmless.update(range(match.start() // 2, match.end() // 2))
+        places |= _covered(language.people, joined)
+        things |= _covered(language.numbers, joined)
     for language, tags in tagged:
         persons = _without(tags, places, language.nothing)
         numbers = _without(tags, things, language.nothing)
+        names: list[list[Word]] = []
         for concern, pattern in language.patterns:
             numbered = concern in {Concern.ADDRESS, Concern.PLATE}
             for match in pattern.finditer(numbers if numbered else persons):
                 start, end = match.span(match.lastindex or 0)
-                first, last = start // 2, end // 2 - 1
-                yield concern, found[first].start, found[last].end
+                words = found[start // 2 : end // 2]
+                yield concern, words[0].start, words[-1].end
                 if concern is Concern.NAME:
-                    yield from _again(found[first : last + 1], found, places)
+                    names.append(words)
+        yield from _again(names, found, places)
+
+
+def _covered(patterns: Iterable[re.Pattern[str]], tags: str) -> set[int]:
+    """Give which words the patterns match."""
+    return {
+        n
+        for pattern in patterns
+        for match in pattern.finditer(tags)
+        for n in range(match.start() // 2, match.end() // 2)
+    }
 
 
 def _without(tags: list[str], left_out: set[int], nothing: str) -> str:
@@ -121,44 +132,50 @@ def _without(tags: list[str], left_out: set[int], nothing: str) -> str:
     return "".join(kept)
 
 
-def _again(name: list[Word], found: list[Word], places: set[int]) -> Iterator[Span]:
-    """Find the parts of a name where they stand alone."""
-    parts = {part.text for part in name if part.case != "l" and len(part.text) > 2}
+def _again(names: list[list[Word]], found: list[Word], places: set[int]) -> Iterator[Span]:
+    """Find the parts of names where they stand alone, but not in the name of a street."""
+    parts = {
+        (part.text, part.case == "l")
+        for name in names
+        for part in name
+        if len(name) == 1 or (part.case != "l" and len(part.text) > 2)
+    }
     for n, word in enumerate(found):
-        if word.text in parts and word.case != "l" and n not in places:
+        if (word.text, word.case == "l") in parts and n not in places:
             yield Concern.NAME, word.start, word.end
 
 
 def _elsewhere(folded: Folded, spans: set[Span]) -> Iterator[Finding]:
-    """Find the same words wherever they stand."""
-    for concern, sought in {(concern, folded.plain[start:end]) for concern, start, end in spans}:
-        start = folded.plain.find(sought)
+    """Find the same words wherever they stand; single names are looked for with the patterns."""
+    plain = folded.plain
+    for concern, sought in {(concern, plain[start:end]) for concern, start, end in spans}:
+        if concern is Concern.NAME and " " not in sought:
+            continue
+        start = plain.find(sought)
         while start >= 0:
             end = start + len(sought)
-            if not (folded.plain[:start][-1:].isalnum() or folded.plain[end : end + 1].isalnum()):
+            if not (plain[max(0, start - 1) : start].isalnum() or plain[end : end + 1].isalnum()):
                 yield folded.finding((concern, start, end))
-            start = folded.plain.find(sought, end)
+            start = plain.find(sought, end)
 
 
-def _apart(findings: Iterable[Finding]) -> list[Finding]:
+def _apart(findings: Iterable[Finding], text: str) -> list[Finding]:
     """Cut findings so that none overlap: the more telling concern keeps what two have found."""
     order = list(Concern)
+    taken = bytearray(len(text))
     kept: list[Finding] = []
     for finding in sorted(
-        set(findings),
-        key=lambda one: (order.index(one.concern), one.start - one.end, one.start),
+        set(findings), key=lambda one: (order.index(one.concern), one.start - one.end, one.start)
     ):
-        pieces = [finding]
-        for other in kept:
-            pieces = [
-                Finding(piece.concern, start, end)
-                for piece in pieces
-                for start, end in (
-                    ((piece.start, piece.end),)
-                    if piece.end <= other.start or other.end <= piece.start
-                    else ((piece.start, other.start), (other.end, piece.end))
-                )
-                if start < end
-            ]
-        kept += pieces
+        start = finding.start
+        while (start := taken.find(0, start, finding.end)) >= 0:
+            end = taken.find(1, start, finding.end)
+            end = finding.end if end < 0 else end
+            taken[start:end] = bytes([1]) * (end - start)
+            if (start, end) == (finding.start, finding.end):
+                kept.append(finding)
+            elif piece := text[start:end].strip():
+                begin = text.index(piece, start)
+                kept.append(Finding(finding.concern, begin, begin + len(piece)))
+            start = end
     return kept

@@ -31,7 +31,7 @@ _SPELLED = re.compile(rf"(?i)\b(?:{'|'.join(_DIGITS)})\b")
 # North American numbers: neither area nor exchange begins with 0 or 1.
 _PHONES = (
     re.compile(
-        r"(?<![\d.,/#-])(?:\+?\s?1[\s.-]{0,2})?\(?\s?[2-9]\d{2}\s?\)?[\s.\-/*_,]{0,3}"
+        r"(?<![\d.,/#-])(?:\+?\s?1[\s.-]{0,2})?(?:\(\s?)?[2-9]\d{2}\s?\)?[\s.\-/*_,]{0,3}"
         r"[2-9]\d{2}[\s.\-/*_,]{0,3}\d{4}(?![\d/]|[.,]\d)"
     ),
     re.compile(r"(?<![\d.,/#-])[2-9]\d{2}[-.]\d{4}(?![\d/-]|[.,]\d)"),
