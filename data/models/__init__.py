@@ -6,6 +6,7 @@ from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild,
 from data.models.ground import Ground, GroundType
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.mail import Mail
+from data.models.moderation import ReviewState, TextAppeal, TextReview
 from data.models.parcel import LandUse, Parcel
 from data.models.person import (
     Attempt,
@@ -16,6 +17,7 @@ from data.models.person import (
     SignIn,
     SignInLink,
 )
+from data.models.photo import DiscardedPhoto, Photo, PhotoState
 from data.models.police_incident import PoliceIncident
 from data.models.report import (
     EventKind,
@@ -63,6 +65,7 @@ __all__ = [
     "CategoryTarget",
     "Corner",
     "Department",
+    "DiscardedPhoto",
     "EventKind",
     "FixAnswer",
     "FixAsked",
@@ -78,6 +81,8 @@ __all__ = [
     "Organization",
     "Parcel",
     "Person",
+    "Photo",
+    "PhotoState",
     "PoliceIncident",
     "RejectedRow",
     "Report",
@@ -85,6 +90,7 @@ __all__ = [
     "ReportEvent",
     "ReportTally",
     "ResponseTemplate",
+    "ReviewState",
     "RoleGrant",
     "SavedFilter",
     "Service",
@@ -99,6 +105,8 @@ __all__ = [
     "StreetName",
     "Submission",
     "Support",
+    "TextAppeal",
+    "TextReview",
     "TransitStop",
     "VacantLot",
 ]

@@ -29,7 +29,8 @@ class Report(Imported, Base):
 
     `exact_geom` is for staff and the liaison of the division; `public_geom` is what everybody sees,
     and null where no position may be public. `address` is public; where a report may be at a home it
-    stands in `home_address`, which is as private as the exact position. The ids of areas and block watch are the result of a
+    stands in `home_address`, which is as private as the exact position. `description` is for those who
+    work on it; `public_text` is what everybody reads of it: all, part or nothing. The ids of areas and block watch are the result of a
     spatial join kept by triggers, which is why they carry no foreign keys.
     """
 
@@ -47,6 +48,7 @@ class Report(Imported, Base):
     address: Mapped[str] = mapped_column(server_default="")
     home_address: Mapped[str] = mapped_column(server_default="")
     description: Mapped[str] = mapped_column(server_default="")
+    public_text: Mapped[str] = mapped_column(server_default="")
     occurred_at: Mapped[datetime]
     reported_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
@@ -75,6 +77,7 @@ class Report(Imported, Base):
             name="geometry_is_a_point_line_or_polygon",
         ),
         CheckConstraint(f"length(description) <= {DESCRIPTION_LIMIT}", name="description_is_short"),
+        CheckConstraint(f"length(public_text) <= {DESCRIPTION_LIMIT}", name="public_text_is_short"),
         CheckConstraint("occurred_at <= reported_at", name="occurred_before_reported"),
         CheckConstraint("closed_at >= reported_at", name="closed_after_reported"),
         CheckConstraint(
