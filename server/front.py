@@ -6,6 +6,7 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.languages import COOKIE, chosen, language
+from server.visitors import NOBODY
 
 SAFETY = {
     "X-Content-Type-Options": "nosniff",
@@ -17,7 +18,7 @@ CLOSED_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class Front:
-    """ASGI middleware: chooses the language, caps the body, and sets headers of safety.
+    """ASGI middleware: language, size of the body, headers of safety, and HEAD as GET without body.
 
     Parameters
     ----------
@@ -39,7 +40,9 @@ class Front:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        scope.setdefault("state", {})["language"] = language(
+        state = scope.setdefault("state", {})
+        state["visitor"] = NOBODY
+        state["language"] = language(
             chosen(
                 QueryParams(scope["query_string"]).get("lang"),
                 cookie_parser(headers.get("cookie", "")).get(COOKIE),
@@ -47,6 +50,7 @@ class Front:
                 self.fallback,
             )
         )
+        head_only = scope["method"] == "HEAD"
         declared = headers.get("content-length", "")
         received = int(declared) if declared.isdigit() else 0
 
@@ -65,6 +69,10 @@ class Front:
                 for name, value in SAFETY.items():
                     answer.setdefault(name, value)
                 answer.setdefault("Content-Security-Policy", CLOSED_POLICY)
+            elif head_only and message["type"] == "http.response.body":
+                message = message | {"body": b""}
             await send(message)
 
+        if head_only:  # whoever watches the site, or checks links, asks so
+            scope = scope | {"method": "GET"}
         await self.app(scope, capped, safely)

@@ -45,6 +45,13 @@ def test_the_language_of_the_address_is_kept_for_the_next_page(client):
     assert '<html lang="en">' in client.get("/nowhere?lang=en", headers=page).text
 
 
+def test_a_head_is_that_of_the_page_without_its_body(client):
+    whole, head = client.get("/api/categories"), client.head("/api/categories")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert client.head("/nowhere").status_code == 404
+
+
 def test_a_database_that_is_away_is_told_apart_from_an_empty_one(client, server, engine):
     name = engine.url.database
     server.execute("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", name)
