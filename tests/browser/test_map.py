@@ -47,6 +47,15 @@ def test_the_map_draws_the_city_and_lists_what_is_in_view(city_map):
     expect(city_map.entries).to_have_count(50)
 
 
+def test_who_asks_for_less_motion_gets_none(city_map):
+    moved = city_map.page.locator(".leaflet-proxy")  # what Leaflet moves while it zooms
+    city_map.open()
+    expect(moved).to_have_count(1)
+    city_map.page.emulate_media(reduced_motion="reduce")
+    city_map.open()
+    expect(moved).to_have_count(0)
+
+
 def test_a_count_leads_to_what_is_counted(city_map):
     city_map.open()
     zoom = city_map.view[2]

@@ -17,6 +17,11 @@ import { TileSource } from "porchlight/tiles.js";
 
 const PAUSE = 250; // milliseconds of rest after a move before the list is told
 
+if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  const still = { zoomAnimation: false, fadeAnimation: false, markerZoomAnimation: false, inertia: false };
+  L.Map.mergeOptions(still);
+}
+
 /** A snapshot's data stand in the page as JSON; a served map's come as tiles. */
 const inPage = (name) => {
   const block = document.getElementById(`snapshot-${name}`);
