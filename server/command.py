@@ -17,10 +17,13 @@ from server.settings import SettingsError
 
 COMMANDS = {
     "serve": "server.commands.serve:serve",
+    "work": "server.commands.work:work",
     "db": "server.commands.db:app",
     "doctor": "server.commands.doctor:doctor",
     "import": "server.commands.import_:import_",
     "sample": "server.commands.sample:sample",
+    "person": "server.commands.person:app",
+    "audit": "server.commands.audit:app",
     "snapshot": "server.commands.snapshot:snapshot",
 }
 """Name to module and attribute: a function, or a Typer application with commands of its own."""

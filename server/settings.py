@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -39,6 +40,14 @@ def _require_time_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError("no such time zone; write it like America/Chicago") from error
     return name
+
+
+def _require_address(text: str) -> str:
+    name, address = parseaddr(text)
+    user, _, host = address.rpartition("@")
+    if not (user and host and text.isprintable() and text in {address, f"{name} <{address}>"}):
+        raise ValueError("write it like Porchlight <porchlight@example.org>")
+    return text
 
 
 class Settings(BaseSettings):
@@ -131,11 +140,48 @@ class Settings(BaseSettings):
         ge=65_536,
         description="Largest request body that is accepted, in bytes.",
     )
+    reports_per_hour: int = Field(
+        default=30,
+        ge=1,
+        description="Reports that are taken from one network address within an hour.",
+    )
+    supports_per_hour: int = Field(
+        default=120,
+        ge=1,
+        description="Times that “affects me too” is taken from one network address within an hour.",
+    )
     position_secret: SecretStr | None = Field(
         default=None,
         description="Secret behind the public positions of places at homes, at least 32 "
         "characters. Without it one is made at the first start and kept in the run-time folder as "
         "position.secret. Processes on several machines need the same one.",
+    )
+    worker: bool = Field(
+        default=True,
+        description="Whether `porchlight serve` also sends mail and does other jobs. Where `porchlight "
+        "work` does them, set it to false.",
+    )
+    smtp_host: str | None = Field(
+        default=None,
+        description="Mail server that takes outgoing mail. Without it mail is put into the folder "
+        "outbox of the run-time folder, one .eml file each, and reaches nobody.",
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How the connection to the mail server is protected: starttls (usually port "
+        "587), tls (usually port 465) or none, for a mail server on the same machine.",
+    )
+    smtp_user: str | None = Field(
+        default=None, description="Account at the mail server, where it asks for one."
+    )
+    smtp_password: SecretStr | None = Field(
+        default=None, description="Password of that account. Needed with PORCHLIGHT_SMTP_USER."
+    )
+    mail_from: Annotated[str, AfterValidator(_require_address)] = Field(
+        default="Porchlight <porchlight@localhost>",
+        description="Sender of mail, such as Porchlight <porchlight@example.org>. Needed with "
+        "PORCHLIGHT_SMTP_HOST.",
     )
 
     @property
@@ -189,6 +235,17 @@ class Settings(BaseSettings):
                 f"{PREFIX}TILE_URL needs {PREFIX}TILE_ATTRIBUTION: say whose the tiles are, such "
                 "as © OpenStreetMap contributors"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _require_sender(self) -> Self:
+        if self.smtp_host is not None and "mail_from" not in self.model_fields_set:
+            raise ValueError(
+                f"{PREFIX}SMTP_HOST needs {PREFIX}MAIL_FROM: the sender that your mail server takes, "
+                "such as Porchlight <porchlight@example.org>"
+            )
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError(f"set {PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD both, or neither")
         return self
 
 

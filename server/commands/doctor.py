@@ -11,10 +11,13 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from data import database
 from data.cluster import EXTENSIONS, Binaries, ClusterError, State
+from data.queries import mails
 from server.commands.database import private_cluster, running_database
+from server.delivery import outbox
 from server.settings import Settings, SettingsError, load
 
 _POSTGIS_NEEDED = (3, 1)
@@ -78,7 +81,7 @@ def _examine() -> Iterator[Finding]:
             if state is State.ABSENT:
                 return  # the first start makes it; a check changes nothing
         with running_database(settings) as url:
-            yield from _database(url)
+            yield from _database(url, settings)
     except ClusterError as error:
         yield Finding("Private database", False, "can not be used", str(error))
 
@@ -136,7 +139,7 @@ def _installed_server(settings: Settings) -> Finding:
     return Finding("PostgreSQL", True, f"{binaries.version} with PostGIS in {binaries.folder}")
 
 
-def _database(url: str) -> Iterator[Finding]:
+def _database(url: str, settings: Settings) -> Iterator[Finding]:
     shown = make_url(url).render_as_string(hide_password=True)
     engine = database.engine(url, pool_size=1)
     try:
@@ -155,7 +158,10 @@ def _database(url: str) -> Iterator[Finding]:
         return
     finally:
         engine.dispose()
-    yield _schema(url)
+    schema = _schema(url)
+    yield schema
+    if schema.well:
+        yield _mail(url, settings)
 
 
 def _extensions(connection: Connection) -> Finding:
@@ -196,3 +202,32 @@ def _schema(url: str) -> Finding:
             "porchlight db upgrade",
         )
     return Finding("Schema", True, f"at {current}, the newest")
+
+
+def _mail(url: str, settings: Settings) -> Finding:
+    engine = database.engine(url, pool_size=1)
+    with Session(engine) as session:
+        state = mails.state(session)
+    engine.dispose()
+    if settings.smtp_host is None:
+        way = f"kept in {outbox(settings)}, since no mail server is set"
+    else:
+        way = f"by {settings.smtp_host} port {settings.smtp_port}"
+    found = f"{way}; {state.waiting} waiting"
+    if state.since is not None:
+        found += f" since {state.since:%Y-%m-%d %H:%M} UTC"
+    if state.given_up:
+        found += f"; {state.given_up} given up in the last week"
+    if state.last_error:
+        found += f"; last error: {state.last_error}"
+    if state.late:
+        return Finding(
+            "Mail",
+            False,
+            found,
+            "Nothing is lost: it is tried again, at least every hour. Correct PORCHLIGHT_SMTP_... or "
+            "that server."
+            if state.last_error
+            else "Start what sends it: porchlight serve or porchlight work.",
+        )
+    return Finding("Mail", True, found)

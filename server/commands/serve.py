@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 
 import uvicorn
 from rich.console import Console
@@ -16,6 +17,7 @@ _SHUTDOWN_SECONDS = 25
 
 def serve() -> None:
     """Serve the site on 127.0.0.1, with the database it needs."""
+    from server import jobs  # noqa: PLC0415 (as the next)
     from server.app import create_app  # noqa: PLC0415 (the other commands need not load the web)
 
     console = Console(soft_wrap=True)
@@ -26,9 +28,10 @@ def serve() -> None:
             "docs/operators.md.",
             style="yellow",
         )
-    _end_in_order()
+    end_in_order()
     with _listening(settings) as listener, upgraded_database(settings, console) as url:
-        app = create_app(settings.model_copy(update={"database_url": url}))
+        settings = settings.model_copy(update={"database_url": url})
+        app = create_app(settings)
         _spare_the_collector()
         config = uvicorn.Config(
             app,
@@ -44,10 +47,11 @@ def serve() -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         port = listener.getsockname()[1]
         console.print(f"Porchlight serves {settings.city_name} on http://{host}:{port}")
-        uvicorn.Server(config).run(sockets=[listener])
+        with jobs.working(settings) if settings.worker else nullcontext():
+            uvicorn.Server(config).run(sockets=[listener])
 
 
-def _end_in_order() -> None:
+def end_in_order() -> None:
     """Leave by the way of exceptions, so that the private cluster does not stay behind."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup

@@ -90,3 +90,28 @@ def test_packages_that_are_missing_or_too_old_are_found(own, porchlight, monkeyp
     assert "FAIL Packages: folium is 0." in said
     assert "atlantis is missing" in said
     assert "--require-hashes -r requirements.lock" in said
+
+
+def test_mail_that_waits_is_found_with_what_its_server_said(own, porchlight):
+    execute(
+        own,
+        "INSERT INTO mail (recipient, subject, text, created_at, attempts, last_error) "
+        "VALUES ('ann@example.org', 'Hello', '', now() - interval '1 hour', 4, '451 try later')",
+    )
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Mail: kept in" in said
+    assert "1 waiting since" in said
+    assert "last error: 451 try later" in said
+    assert "Nothing is lost" in said
+
+
+def test_mail_that_nothing_sends_is_found(own, porchlight):
+    execute(
+        own,
+        "INSERT INTO mail (recipient, subject, text, created_at) "
+        "VALUES ('ann@example.org', 'Hello', '', now() - interval '1 hour')",
+    )
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "Start what sends it: porchlight serve or porchlight work." in said

@@ -1,0 +1,172 @@
+"""Work that no request waits for, done by procrastinate's jobs in PostgreSQL.
+
+A worker runs beside the pages of `porchlight serve`, in a thread of its own, or alone by `porchlight
+work`. A worker that is killed leaves its jobs marked as being done; every other worker looks for
+such jobs and puts them back, so every job may run twice and must stand that.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+from psycopg_pool import PoolTimeout
+from sqlalchemy import Engine, make_url
+from sqlalchemy.orm import Session
+
+from data import database
+from data.queries import mails
+from server.delivery import deliver
+from server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Jobs that one worker does at the same time."""
+
+LONGEST_WAIT_S = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How soon a worker that is gone is noticed.
+
+    Attributes
+    ----------
+    heartbeat_s, dead_s, look_s : float
+        Seconds between signs of life, until a silent worker counts as dead, and between looks for
+        jobs of the dead. The last two together are how long a job can wait for nobody.
+    again_s : float
+        Seconds before a worker that lost the database starts again.
+    """
+
+    heartbeat_s: float = 5.0
+    dead_s: float = 20.0
+    look_s: float = 5.0
+    again_s: float = 5.0
+
+
+TIMES = Times()
+
+
+class GrowingWaits(BaseRetryStrategy):
+    """Try again after half a minute, then twice as long each time, up to an hour; without an end."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        """Say when."""
+        wait_s = min(30 * 2 ** min(job.attempts, 10), LONGEST_WAIT_S)
+        logger.warning("%s Tried again in %d s.", exception, wait_s)
+        return RetryDecision(retry_in={"seconds": wait_s})
+
+
+def create_app(settings: Settings, engine: Engine) -> App:
+    """Give the jobs of this installation.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its `database_url` names a database at the newest migration.
+    engine : sqlalchemy.Engine
+        As the owner of the store.
+    """
+    assert settings.database_url is not None
+    url = make_url(settings.database_url).set(drivername="postgresql")
+    made = App(
+        connector=PsycopgConnector(
+            conninfo=url.render_as_string(hide_password=False),
+            kwargs={"connect_timeout": 3},
+            min_size=1,
+            max_size=4,
+        )
+    )
+
+    @made.task(name="send_mail", queue="mail", retry=GrowingWaits())
+    def send_mail(id: int) -> None:
+        deliver(engine, settings, id)
+
+    @made.periodic(cron="17 3 * * *")
+    @made.task(name="sweep", queue="upkeep", queueing_lock="sweep", pass_context=False)
+    def sweep(timestamp: int) -> None:
+        with Session(engine) as session:
+            mails.forget(session)
+            session.commit()
+
+    return made
+
+
+async def _put_back(app: App) -> None:
+    """Put jobs of dead workers back, for as long as this worker works."""
+    while True:
+        await asyncio.sleep(TIMES.look_s)
+        with suppress(ConnectorException):  # the worker itself says that the database is away
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=TIMES.dead_s):
+                logger.warning("A worker died over job %s; it is done again.", job.id)
+                await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))
+
+
+async def _work(app: App) -> None:
+    async with app.open_async():
+        putting_back = asyncio.create_task(_put_back(app))
+        try:
+            await app.run_worker_async(
+                concurrency=AT_ONCE,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+                update_heartbeat_interval=TIMES.heartbeat_s,
+                stalled_worker_timeout=TIMES.dead_s,
+            )
+        finally:
+            putting_back.cancel()
+            await asyncio.gather(putting_back, return_exceptions=True)
+
+
+async def _keep_working(app: App) -> None:
+    while True:
+        try:
+            await _work(app)
+        except (ConnectorException, PoolTimeout, psycopg.Error) as error:
+            logger.warning("The worker lost the database and starts again: %s", error)
+        await asyncio.sleep(TIMES.again_s)
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[None]:
+    """Do jobs in a thread of its own, for as long as the context lasts.
+
+    Jobs under way at its end are finished first.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its `database_url` names a database at the newest migration.
+    """
+    assert settings.database_url is not None
+    engine = database.engine(
+        settings.database_url,
+        pool_size=AT_ONCE,
+        pool_timeout_s=30,
+        statement_timeout_ms=60_000,
+    )
+    loop = asyncio.new_event_loop()
+    work = loop.create_task(_keep_working(create_app(settings, engine)))
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(work)
+
+    thread = threading.Thread(target=run, name="worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(work.cancel)
+        thread.join()
+        loop.close()
+        engine.dispose()
