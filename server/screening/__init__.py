@@ -10,12 +10,13 @@ two characters (its class; its case), and a pattern is matched against classes, 
 pattern is written with the names of classes and parts, and with these:
 
     word      of no class; short: of 2 or 3 letters
-capital   with a capital inside a sentence
+    capital   with a capital inside a sentence
     proper    with a capital anywhere       gap       any word but one for people
     number    3 to 5 figures                small     1 or 2 figures
     year      1950 to 2039                  ordinal   39th
     code      letters and figures mixed     caps      2 or 3 capitals
     letter    a single letter               comma, hyphen, hash, possessive ('s)
+    ^         before a class: with a capital anywhere
     < >       around the part that is found, where it is not the whole
 
 A text that is screened again with its findings taken out has none: they are looked for until there

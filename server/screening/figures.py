@@ -38,8 +38,8 @@ _PHONES = (
     re.compile(r"(?<![\d.,/#-])\d(?:[\s.\-_*,]{1,3}\d){6,10}(?![\d/])"),
     re.compile(r"(?<![\d.,/#-])(?:\d\d[\s.-]){4}\d\d(?![\d/-])"),
     re.compile(
-        r"(?i)\b(?:call|phone|cell|tel|text|telefono|celular|llame|llamen|marque|marquen)\b[^\d\n.]{0,20}"
-        r"([2-9]\d{2}[\s.-]?\d{4})(?![\d/-]|[.,]\d)"
+        r"(?i)\b(?:call|phone|cell|tel|text|number is|telefono|cel|celular|llame|llamen|marque|marquen|numero es)"
+        r"\b[^\d\n.]{0,20}([2-9]\d{2}[\s.-]?\d{4}|\d(?:[\s.-]?\d){9})(?![\d/-]|[.,]\d)"
     ),
 )
 _MIXED = re.compile(r"(?<![\d.,/#-])\d(?:[\s.\-,]{0,3}\d){6,10}")  # where some are words

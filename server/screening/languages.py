@@ -106,12 +106,13 @@ def _compiled(pattern: str, parts: dict[str, str], signs: dict[str, str]) -> re.
     }
 
     def tag(match: re.Match[str]) -> str:
-        name = match.group()
-        return f"(?:{special.get(name) or signs[name] + '.'})"
+        name = match.group().removeprefix("^")
+        case = "." if name == match.group() else "[US]"
+        return f"(?:{special.get(name) or signs[name] + case})"
 
     whole = pattern
     for name, part in parts.items():
         whole = re.sub(rf"\b{name}\b", part, whole)
     grouped = re.sub(r"\((?!\?)", "(?:", whole)
-    tagged = re.sub(r"[a-z_]{2,}", tag, grouped)
+    tagged = re.sub(r"\^?[a-z_]{2,}", tag, grouped)
     return re.compile(tagged.replace("<", "(").replace(">", ")").replace(" ", ""))
