@@ -83,6 +83,10 @@ class NewReport:
         None for now. The database's clock decides what is future.
     severity : Severity or None
     description, address : str
+    public_text : str
+        What everybody may read of the description.
+    text_waits : bool
+        Whether a moderator decides on that first.
     contact : Contact
     reporter_id : int or None
         The person who was signed in.
@@ -96,6 +100,8 @@ class NewReport:
     occurred_at: datetime | None = None
     severity: Severity | None = None
     description: str = ""
+    public_text: str = ""
+    text_waits: bool = False
     address: str = ""
     contact: Contact = Contact()
     reporter_id: int | None = None
@@ -128,10 +134,11 @@ WITH used AS (
     RETURNING report_id
 ), made AS (
     INSERT INTO report (id, kind, category_code, severity, exact_geom, public_geom, address,
-                        home_address, description, occurred_at, reporter_id, on_behalf_of_id)
+                        home_address, description, public_text, occurred_at, reporter_id,
+                        on_behalf_of_id)
     SELECT report_id, CAST(:kind AS report_kind), :category, CAST(:severity AS report_severity),
            ST_GeomFromWKB(:exact, 4326), ST_GeomFromWKB(CAST(:public AS bytea), 4326), :address,
-           :home_address, :description,
+           :home_address, :description, :public_text,
            least(coalesce(CAST(:occurred_at AS timestamptz), now()), now()),
            CAST(:reporter_id AS bigint), CAST(:on_behalf_of_id AS bigint)
     FROM used
@@ -142,6 +149,8 @@ WITH used AS (
 ), reached AS (
     INSERT INTO report_contact (report_id, name, email, phone)
     SELECT id, :name, :email, :phone FROM made WHERE CAST(:reachable AS boolean)
+), waiting AS (
+    INSERT INTO text_review (report_id) SELECT id FROM made WHERE CAST(:text_waits AS boolean)
 )
 SELECT id, reported_at FROM made
 """
@@ -194,6 +203,8 @@ def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> S
                 "address": "" if at_home else new.address,
                 "home_address": new.address if at_home else "",
                 "description": new.description,
+                "public_text": new.public_text,
+                "text_waits": new.text_waits,
                 "occurred_at": new.occurred_at,
                 "name": new.contact.name,
                 "email": new.contact.email,
@@ -264,8 +275,10 @@ class PublicReport:
         than the neighbourhood is told.
     neighbourhood, council_district, block_watch : str or None
         Names.
+    text : str
+        What everybody may read of what the reporter wrote.
     supports : int
-        How many neighbours said that it affects them, too.
+        How many neighbours said that it affects them, too, here or at a duplicate of it.
     duplicate_of_id : int or None
         The report that stands for this one.
     """
@@ -286,6 +299,7 @@ class PublicReport:
     neighbourhood: str | None
     council_district: str | None
     block_watch: str | None
+    text: str
     supports: int
     duplicate_of_id: int | None
 
@@ -304,8 +318,13 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
         None where there is no such report.
     """
     neighbourhood, district = aliased(Area), aliased(Area)
+    # Of the reports for which it stands, too.
+    counted = aliased(Report)
     supports = (
-        select(func.count()).where(Support.report_id == Report.id).correlate(Report)
+        select(func.count())
+        .select_from(Support)
+        .join(counted, counted.id == Support.report_id)
+        .where(or_(counted.id == id, counted.duplicate_of_id == id))
     ).scalar_subquery()
     centre = _middle(Report.public_geom)
     found = session.execute(
@@ -324,6 +343,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
             neighbourhood.name.label("neighbourhood"),
             district.name.label("council_district"),
             BlockWatch.name.label("block_watch"),
+            Report.public_text,
             supports.label("supports"),
             Report.duplicate_of_id,
         )
@@ -354,6 +374,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
         neighbourhood=found.neighbourhood,
         council_district=found.council_district,
         block_watch=found.block_watch,
+        text=found.public_text,
         supports=found.supports,
         duplicate_of_id=found.duplicate_of_id,
     )
