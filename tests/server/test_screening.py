@@ -1,12 +1,17 @@
 import re
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from server import screening
 from server.languages import language
 from server.screening import EXPLANATIONS, MARK, Concern, preview, screen
+
+TABLES = Path(screening.__file__).parent
 
 
 def found(text: str) -> set[str]:
@@ -275,6 +280,13 @@ def test_each_part_keeps_its_own_concern():
 
 def test_what_was_taken_out_before_is_not_looked_at_again():
     assert screen(f"Call {MARK} about {MARK} in {MARK}") == ()
+
+
+@pytest.mark.parametrize("name", ["english", "spanish"])
+def test_a_word_has_one_class_since_only_its_first_counts(name):
+    words = tomllib.loads((TABLES / f"{name}.toml").read_text(encoding="utf-8"))["words"]
+    each = [word for listed in words.values() for word in listed.split()]
+    assert sorted(each) == sorted(set(each))
 
 
 def test_every_concern_says_why_and_what_to_do_in_both_languages():
