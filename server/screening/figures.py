@@ -39,7 +39,7 @@ _PHONES = (
         r"[2-9]\d{2}[\s.\-/*_,]{0,3}\d{4}(?![\d/]|[.,]\d)"
     ),
     re.compile(r"(?<![\d.,/#-])[2-9]\d{2}[-.]\d{4}(?![\d/-]|[.,]\d)"),
-    re.compile(r"(?<![\d.,/#-])\d(?:[\s.\-_*,]{1,3}\d){6,10}(?![\d/])"),
+    re.compile(r"(?<![\d.,/#-])\d(?:[\s.\-_*,]{1,3}\d){9,10}(?![\d/])"),
     re.compile(r"(?<![\d.,/#-])(?:\d\d[\s.-]){4}\d\d(?![\d/-])"),
     re.compile(
         r"(?i)\b(?:call|phone|cell|tel|text|number is|telefono|cel|celular|llame|llamen|marque|marquen|numero es)"
