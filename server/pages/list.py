@@ -16,6 +16,7 @@ from geo.kinds import Kind
 from geo.statuses import OPEN, Status
 from server.api.reports import CURSOR, cursor_of, cursor_text
 from server.dependencies import Chosen, Reading
+from server.pages.feeds import feed_address
 from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
 from server.schemas.filters import Box, Filters, bounds
@@ -60,6 +61,7 @@ class ReportList(TypedDict):
     whole_city: bool
     beside_map: bool
     map_query: str
+    feed: str
 
 
 @router.get("/list", response_class=HTMLResponse)
@@ -99,6 +101,7 @@ def list_in_view(
         whole_city=box is None,
         beside_map=beside_map,
         map_query=urlencode(asked),
+        feed=feed_address(asked),
     )
     template = "list_part.html" if beside_map else "list.html"
     return page(request, template, context, headers={"Vary": "HX-Request"})
