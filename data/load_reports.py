@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from data import wkb
 from data.load import Loader, MissingError, Source, copy
+from data.queries import homes
 from data.sources.batch import Batch
 from geo.areas import NOWHERE, area_ids
 from geo.categories import BY_CODE, Setting
@@ -71,6 +72,7 @@ class ReportLoader(Loader):
             raise MissingError(
                 "Reports need the served area first. Import it: porchlight import city FILE."
             )
+        self._homes = homes.of_rows(connection.execute(homes.CELLS).fetchall())
         self._served_area = shapely.union_all(np.asarray(city[1], dtype=object))
         self.begin_empty("report_event")
         connection.execute("SET LOCAL porchlight.bulk = 'on'")
@@ -95,6 +97,7 @@ class ReportLoader(Loader):
             records.column(self.target.key).filter(at_home).to_pylist(),
             secret=self._secret,
             served_area=self._served_area,
+            homes=self._homes,
         )
         written, nothing = records.column("address"), pa.scalar("")
         batch.records = (

@@ -1,10 +1,10 @@
 """What everybody may see of where a report is.
 
 A thing in public space (a street light, a corner) is public exactly. A problem at a home is shown
-at a point drawn anywhere in the square cell that holds the home, decided by a keyed hash of the cell
-and of the report's key. So what is published is a function of the cell, and of something that has
-nothing to do with the place in it: the homes of one cell cannot be told apart, whatever is sent in
-to compare with, and the mean of many reports is the middle of the cell.
+at a point of the region that hides the home among others (`geo.homes`), decided by a keyed hash of the
+region and of the report's key. So what is published is a function of the region, and of something that
+has nothing to do with the place in it: the homes of one region cannot be told apart, whatever is sent in
+to compare with, and the mean of many reports is the middle of the region's homes.
 
 A mask of its own for each place (a point in a ring around it: donut masking, Hampton et al. 2010,
 doi:10.1093/aje/kwq248) was given up, since it can be undone in two ways. Anybody may send in a
@@ -13,11 +13,12 @@ question. And positions that are tapped, or a phone's, differ by metres: with 4 
 report is a fresh draw, and the rings of ten intersect within 6 m of the home (docs/adr/0009).
 
 What is shown must not be used to judge one home, nor for distances or densities finer than the
-cell; statistics are computed on exact positions.
+region; statistics are computed on exact positions.
 """
 
 import hmac
 import struct
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
 
@@ -29,10 +30,7 @@ from pyproj.enums import TransformDirection
 from shapely.geometry.base import BaseGeometry
 
 from geo.crs import CITY, STORED
-
-CELL_M = 200.0
-"""Metres along the side of a cell; cells begin at multiples of it in the city's metres. At four homes
-a hectare (midtown) a cell holds about 16. How many each one really holds is not measured here."""
+from geo.homes import CELL_M, ENOUGH, UNKNOWN, Homes, Region, cells_of
 
 _TRIES = 64
 _FRACTION = float(2**64)
@@ -50,15 +48,14 @@ def _from_city(places_m: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     return longitude, latitude
 
 
-def _draws(
-    cells: NDArray[np.int64], keys: Sequence[str], secret: bytes, attempt: int
-) -> NDArray[np.float64]:
-    """Give two numbers in [0, 1) for each report, which only the holder of the secret can repeat."""
-    digests = b"".join(
-        hmac.digest(secret, struct.pack("<qqI", *cell, attempt) + key.encode(), "sha256")[:16]
-        for cell, key in zip(cells.tolist(), keys, strict=True)
+def _draw(region: Region, key: str, secret: bytes, attempt: int) -> tuple[float, float]:
+    """Give a point of a region in the city's metres, which only the holder of the secret can repeat."""
+    drawn = hmac.digest(
+        secret, struct.pack("<qqqI", *region.squares[0], attempt) + key.encode(), "sha256"
     )
-    return np.frombuffer(digests, "<u8").reshape(-1, 2) / _FRACTION
+    where, east, north, _ = (part / _FRACTION for part in struct.unpack("<4Q", drawn))
+    column, row = region.cells[bisect_right(region.share, where)].tolist()
+    return (column + east) * CELL_M, (row + north) * CELL_M
 
 
 def generalized(
@@ -68,11 +65,12 @@ def generalized(
     *,
     secret: bytes,
     served_area: BaseGeometry | None = None,
+    homes: Homes = UNKNOWN,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give a point in the cell of each place: evenly over the cell, the same for the same key.
+    """Give a point in the region of each place: near its homes, the same for the same key.
 
-    Drawn with HMAC-SHA256 of the cell and the key. Where a point falls outside the served area the
-    next one of that cell and key is taken.
+    Drawn with HMAC-SHA256 of the region and the key: first a cell of the region, by the homes in each,
+    then a point of the cell. Where it falls outside the served area the next one is taken.
 
     Parameters
     ----------
@@ -82,27 +80,33 @@ def generalized(
         What identifies each report: nothing that was made from its place.
     secret : bytes
         Whoever knows it can tell what a report with a known key would show, though never more of
-        its place than the cell.
+        its place than the region.
     served_area : shapely geometry, optional
-        In EPSG:4326. Without it any point of the cell will do.
+        In EPSG:4326. Without it any point of the region will do.
+    homes : Homes
+        Where homes are known to be. Where nothing is known, a region is a cell.
 
     Returns
     -------
     tuple of two ndarray of float
-        Longitude and latitude; NaN where no point drawn in the cell lies in the served area, so
-        that the report has no public position.
+        Longitude and latitude; NaN where the report has no public position: the region holds too few
+        homes, or no point drawn in it lies in the served area.
     """
-    cells = np.floor(np.column_stack(_to_city().transform(longitude, latitude)) / CELL_M)
-    cells = cells.astype(np.int64)
-    shown = np.full((len(cells), 2), np.nan)
-    waiting = np.arange(len(cells))
+    cells, which = np.unique(
+        cells_of(*_to_city().transform(longitude, latitude)), axis=0, return_inverse=True
+    )
+    found = [homes.region(*cell) for cell in cells.tolist()]
+    regions = [found[index] for index in which.reshape(-1).tolist()]
+    shown = np.full((len(regions), 2), np.nan)
+    hidden = [region.homes >= ENOUGH or not homes.known for region in regions]
+    waiting = np.flatnonzero(np.array(hidden, dtype=bool))
     if served_area is not None:
         shapely.prepare(served_area)
     for attempt in range(_TRIES):
         if not len(waiting):
             break
-        draws = _draws(cells[waiting], [keys[index] for index in waiting.tolist()], secret, attempt)
-        drawn = np.column_stack(_from_city((cells[waiting] + draws) * CELL_M))
+        draws = [_draw(regions[i], keys[i], secret, attempt) for i in waiting.tolist()]
+        drawn = np.column_stack(_from_city(np.array(draws)))
         inside = (
             np.ones(len(waiting), dtype=bool)
             if served_area is None
@@ -120,6 +124,7 @@ def public_geometries(
     *,
     secret: bytes,
     served_area: BaseGeometry | None = None,
+    homes: Homes = UNKNOWN,
 ) -> list[BaseGeometry | None]:
     """Give what everybody may see of each geometry.
 
@@ -130,7 +135,7 @@ def public_geometries(
     at_home : sequence of bool
         Whether it may be at a home. Such a line or polygon becomes a point, too: its shape would
         name the lot.
-    keys, secret, served_area
+    keys, secret, served_area, homes
         As for `generalized`.
 
     Returns
@@ -139,24 +144,23 @@ def public_geometries(
         None where there is no public position.
     """
     shown: list[BaseGeometry | None] = list(exact)
-    homes = np.flatnonzero(np.asarray(at_home, dtype=bool))
-    places = shapely.point_on_surface(np.asarray(exact, dtype=object)[homes])
+    masked = np.flatnonzero(np.asarray(at_home, dtype=bool))
+    places = shapely.point_on_surface(np.asarray(exact, dtype=object)[masked])
     drawn = generalized(
         shapely.get_x(places),
         shapely.get_y(places),
-        [keys[index] for index in homes.tolist()],
+        [keys[index] for index in masked.tolist()],
         secret=secret,
         served_area=served_area,
+        homes=homes,
     )
-    for index, longitude, latitude in zip(homes, *drawn, strict=True):
+    for index, longitude, latitude in zip(masked, *drawn, strict=True):
         shown[index] = None if np.isnan(longitude) else shapely.Point(longitude, latitude)
     return shown
 
 
-def cells_near(place: BaseGeometry, radius_m: float) -> shapely.Polygon:
-    """Give the cells that lie wholly or partly within a distance of a place's bounds.
-
-    Whatever home is that near, its public position lies in one of them.
+def regions_near(place: BaseGeometry, radius_m: float, homes: Homes = UNKNOWN) -> BaseGeometry:
+    """Give where the public position of any home within a distance of a place's bounds may lie.
 
     Parameters
     ----------
@@ -164,16 +168,26 @@ def cells_near(place: BaseGeometry, radius_m: float) -> shapely.Polygon:
         EPSG:4326.
     radius_m : float
         Metres.
+    homes : Homes
 
     Returns
     -------
-    shapely.Polygon
-        EPSG:4326.
+    shapely geometry
+        Polygon or MultiPolygon in EPSG:4326: the cells of all regions that the distance reaches.
     """
     west, south, east, north = shapely.bounds(
         shapely.transform(place, lambda at: np.column_stack(_to_city().transform(*at.T)))
     )
-    west, south = (CELL_M * np.floor((side - radius_m) / CELL_M) for side in (west, south))
-    east, north = (CELL_M * np.floor((side + radius_m) / CELL_M + 1) for side in (east, north))
-    corners = np.array([[west, south], [east, south], [east, north], [west, north]])
-    return shapely.Polygon(np.column_stack(_from_city(corners)))
+    (left, low), (right, high) = cells_of(
+        np.array([west - radius_m, east + radius_m]), np.array([south - radius_m, north + radius_m])
+    ).tolist()
+    reached = {
+        homes.region(column, row)
+        for column in range(left, right + 1)
+        for row in range(low, high + 1)
+    }
+    cells = np.unique(np.concatenate([region.cells for region in reached]), axis=0)
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    rings = (cells[:, None, :] + corners) * CELL_M
+    placed = np.column_stack(_from_city(rings.reshape(-1, 2))).reshape(rings.shape)
+    return shapely.union_all(shapely.polygons(placed))

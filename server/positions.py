@@ -5,8 +5,9 @@ import time
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from data.queries import served_area
+from data.queries import homes, served_area
 from geo.categories import Category, Setting
+from geo.homes import UNKNOWN, Homes
 from geo.places import Box
 from geo.positions import public_geometries
 from server.settings import Settings, position_secret
@@ -27,6 +28,9 @@ class Positions:
         self._secret: bytes | None = None
         self._served: BaseGeometry | None = None
         self._read_at = float("-inf")
+        self._homes = UNKNOWN
+        self._homes_state = (0, 0)
+        self._homes_read_at = float("-inf")
 
     @property
     def secret(self) -> bytes:
@@ -46,6 +50,15 @@ class Positions:
         """Give the bounds of the served area in EPSG:4326."""
         served = self.served_area(session)
         return None if served is None else served.bounds
+
+    def homes(self, session: Session) -> Homes:
+        """Give where homes are known to be; cut into regions anew where that has changed."""
+        if time.monotonic() - self._homes_read_at > REMEMBERED_S:
+            state = homes.state(session)
+            if state != self._homes_state:
+                self._homes, self._homes_state = homes.homes(session), state
+            self._homes_read_at = time.monotonic()
+        return self._homes
 
     def public(
         self, session: Session, exact: BaseGeometry, category: Category, key: str
@@ -70,6 +83,11 @@ class Positions:
         if category.setting is Setting.PUBLIC_SPACE:
             return exact
         (shown,) = public_geometries(
-            [exact], [True], [key], secret=self.secret, served_area=self.served_area(session)
+            [exact],
+            [True],
+            [key],
+            secret=self.secret,
+            served_area=self.served_area(session),
+            homes=self.homes(session),
         )
         return shown

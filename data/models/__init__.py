@@ -2,8 +2,10 @@ from data.models.area import Area, AreaLayer, AreaPiece
 from data.models.base import Base
 from data.models.block_watch import BlockWatch
 from data.models.category import Category
+from data.models.follow import Follow, Pace, Told
 from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild, StreetName
 from data.models.ground import Ground, GroundType
+from data.models.home_cell import HomeCell
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.mail import Mail
 from data.models.moderation import ReviewState, TextAppeal, TextReview
@@ -69,9 +71,11 @@ __all__ = [
     "EventKind",
     "FixAnswer",
     "FixAsked",
+    "Follow",
     "GazetteerBuild",
     "Ground",
     "GroundType",
+    "HomeCell",
     "ImportRun",
     "LandUse",
     "LayerChange",
@@ -79,6 +83,7 @@ __all__ = [
     "LocationType",
     "Mail",
     "Organization",
+    "Pace",
     "Parcel",
     "Person",
     "Photo",
@@ -107,6 +112,7 @@ __all__ = [
     "Support",
     "TextAppeal",
     "TextReview",
+    "Told",
     "TransitStop",
     "VacantLot",
 ]

@@ -27,8 +27,9 @@ from data.models import Area, BlockWatch, EventKind, Report, ReportEvent, Suppor
 from data.queries.filters import SRID
 from geo.categories import BY_CODE, CATEGORIES, Category, Setting
 from geo.crs import CITY_SRID
+from geo.homes import UNKNOWN, Homes
 from geo.kinds import Kind, Severity
-from geo.positions import cells_near
+from geo.positions import regions_near
 from geo.statuses import OPEN, PUBLIC, Status
 
 NEAR_M = 250
@@ -462,12 +463,14 @@ class NearbyReport:
     supports: int
 
 
-def nearby_same(session: Session, place: BaseGeometry, category: Category) -> list[NearbyReport]:
+def nearby_same(
+    session: Session, place: BaseGeometry, category: Category, homes: Homes = UNKNOWN
+) -> list[NearbyReport]:
     """Give the open reports that may be about the same thing.
 
     Those of the same group of categories, within the category's radius. Only public positions are
     compared: an answer computed from exact ones would tell, to whoever asks often enough, which
-    home a report is about. So where a report may be at a home, all of a cell that the radius
+    home a report is about. So where a report may be at a home, all of a region that the radius
     reaches counts as near.
 
     Parameters
@@ -477,6 +480,8 @@ def nearby_same(session: Session, place: BaseGeometry, category: Category) -> li
         EPSG:4326, where the new report is said to be.
     category : Category
         Of the new report.
+    homes : Homes
+        By which public positions of homes were drawn.
 
     Returns
     -------
@@ -487,10 +492,10 @@ def nearby_same(session: Session, place: BaseGeometry, category: Category) -> li
     exact = [c.code for c in group if c.setting is Setting.PUBLIC_SPACE]
     at_home = [c.code for c in group if c.setting is Setting.HOME]
     radius_m = float(category.duplicate_radius_m)
-    cells = _stored(cells_near(place, radius_m))
+    regions = _stored(regions_near(place, radius_m, homes))
     near = or_(
         and_(Report.category_code.in_(exact), _within(place, radius_m)),
-        and_(Report.category_code.in_(at_home), func.ST_Intersects(Report.public_geom, cells)),
+        and_(Report.category_code.in_(at_home), func.ST_Intersects(Report.public_geom, regions)),
     )
     found = (
         _nearby(place)

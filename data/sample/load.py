@@ -10,7 +10,7 @@ from typing import Any
 import shapely
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import exists, func, insert, inspect, select, text, update
+from sqlalchemy import ColumnElement, exists, func, insert, inspect, select, text, update
 from sqlalchemy.orm import Session
 
 from data.models import (
@@ -19,13 +19,16 @@ from data.models import (
     AreaLayer,
     Base,
     BlockWatch,
+    Department,
     EventKind,
     Ground,
     ImportRun,
     Organization,
+    Person,
     PoliceIncident,
     Report,
     ReportEvent,
+    RoleGrant,
     Service,
     ServiceAtLocation,
     ServiceLocation,
@@ -36,13 +39,15 @@ from data.models import (
     VacantLot,
 )
 from data.models.base import SRID
+from data.queries import homes
 from data.queries.gazetteer import rebuild
-from data.queries.imports import SAMPLE
+from data.queries.imports import SAMPLE, holds_real_city
 from data.sample import reports
 from data.sample.city import SampleCity
 from data.sample.tables import FOLDER
 from geo.categories import BY_CODE, Setting
 from geo.positions import public_geometries
+from geo.roles import Role
 from geo.statuses import Status
 
 Row = dict[str, Any]
@@ -74,12 +79,6 @@ class Loaded:
 def holds_sample(session: Session) -> bool:
     """Whether a sample city has been loaded."""
     return bool(session.scalar(select(exists().where(ImportRun.source == SAMPLE))))
-
-
-def holds_real_city(session: Session) -> bool:
-    """Whether anything of another city than the sample is stored."""
-    held = exists().where(Area.source != SAMPLE), exists().where(ImportRun.source != SAMPLE)
-    return any(session.scalar(select(found)) for found in held)
 
 
 def load(
@@ -151,6 +150,7 @@ class _Loading:
         self._put(Ground, _ground(self.city))
         self._put(Street, _streets(self.city))
         self._put(Address, _addresses(self.city))
+        homes.recount(self.session)
         self._put(BlockWatch, _block_watches(self.city))
         self._put_services()
         self._put(StreetLight, _street_lights(self.city))
@@ -158,6 +158,7 @@ class _Loading:
         self._put(TransitStop, _transit_stops(self.city))
         self._put(PoliceIncident, _police_incidents(self.city))
         self._put_reports()
+        self._put_people()
         rebuild(self.session)
         total = sum(self.rows.values())
         self.session.execute(
@@ -233,6 +234,29 @@ class _Loading:
             ],
         )
 
+    def _put_people(self) -> None:
+        """Put in somebody of each role, whom everybody may try being; none has an e-mail address."""
+
+        def id_of(column: ColumnElement[int], named: ColumnElement[bool]) -> int:
+            return self.session.scalars(select(column).where(named).order_by(column)).first() or 0
+
+        watch = id_of(BlockWatch.id, BlockWatch.external_id == self.city.block_watches[0].code)
+        division = id_of(Area.id, Area.layer == AreaLayer.PATROL_DIVISION)
+        lighting = id_of(Department.id, Department.code == "lighting")
+        roles: list[Row | None] = [
+            None,
+            {"role": Role.CAPTAIN, "block_watch_id": watch},
+            {"role": Role.LIAISON, "area_id": division},
+            {"role": Role.STAFF, "department_id": lighting},
+            {"role": Role.MODERATOR},
+            {"role": Role.ADMINISTRATOR},
+        ]
+        names = ["Resident", "Captain", "Liaison", "Lighting planner", "Moderator", "Administrator"]
+        keys = self._insert(Person, [{"name": f"Sample {n}", "is_sample": True} for n in names])
+        for key, role in zip(keys, roles, strict=True):
+            if role is not None:
+                self._insert(RoleGrant, [role | {"person_id": key}])
+
     def _put_reports(self) -> None:
         written = self.city.reports
         shown = public_geometries(
@@ -241,6 +265,7 @@ class _Loading:
             [str(report.number) for report in written],
             secret=self.secret,
             served_area=self._served_area(),
+            homes=homes.homes(self.session),
         )
         rows = [_report(report, public) for report, public in zip(written, shown, strict=True)]
         # A duplicate names the report it repeats, so that one has to be there before it.

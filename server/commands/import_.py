@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from data import database, imports
 from data.download import DownloadError, downloaded, is_url
 from data.load import MissingError, Source
-from data.queries import gazetteer
+from data.queries import gazetteer, homes
 from data.queries.imports import is_sample
 from data.sources.batch import BrokenFileError, File
 from data.sources.registry import sources
@@ -24,6 +24,9 @@ from server.settings import Settings, load, position_secret
 
 _SEARCHED = frozenset({"address", "report", "street", "vacant_lot", "service_location"})
 """Tables from which the address search is derived."""
+
+_HOMES = frozenset({"parcel", "address"})
+"""Tables that tell where homes are."""
 
 _EXAMPLES = 5
 """Rejected rows that are shown; the rest are in the table rejected_row."""
@@ -133,6 +136,8 @@ def _bring_in(
             if source.target.table in _SEARCHED and summary.inserted + summary.updated:
                 shown.update(task, description="Preparing the address search")
                 gazetteer.rebuild(session)
+            if source.target.table in _HOMES and summary.inserted + summary.updated:
+                homes.recount(session)
             session.commit()
     finally:
         engine.dispose()

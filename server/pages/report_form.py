@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
+from hashlib import sha256
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -16,7 +17,8 @@ from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from data.queries import areas, reports
+from data.queries import areas, photos, reports
+from data.queries.photos import ChosenPhoto
 from data.queries.reports import Contact, KeyReused, NearbyReport
 from geo.categories import BY_CODE, CATEGORIES, N_, Category, Setting
 from geo.kinds import Kind, Severity
@@ -26,11 +28,13 @@ from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, view_of
 from layers.reports import Reports
 from layers.street_lights import StreetLights
 from layers.words import words
-from server import submissions
-from server.dependencies import Chosen, Places, Reading, Writing, own_site
+from server import limits, screening, submissions
+from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language, language
 from server.pages.map import KINDS, SOMEWHERE, STATUSES, raster
+from server.pages.moderation import Part, parts_of
 from server.pages.page import asset, page
+from server.pages.photos import Received, received
 from server.pages.reports import (
     ICONS,
     SEVERITIES,
@@ -38,6 +42,7 @@ from server.pages.reports import (
     look_atlas,
     name_of_place,
 )
+from server.screening import EXPLANATIONS, Concern, Explanation
 from server.settings import Settings
 from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Stretch, Where
 
@@ -75,6 +80,10 @@ class ReportForm(BaseModel):
         was chosen.
     place_for, to_place_for : str
         The text for which they were offered.
+    screened : str
+        Mark of the description that shall be sent though it is held for a moderator.
+    album : str
+        By which the photos are known that were chosen; it lasts longer than `token`.
     """
 
     kind: str = ""
@@ -98,9 +107,11 @@ class ReportForm(BaseModel):
     name: str = ""
     email: str = ""
     phone: str = ""
+    screened: str = ""
     token: str = ""
+    album: str = ""
 
-    @field_validator("token")
+    @field_validator("token", "album")
     @classmethod
     def _usable(cls, token: str) -> str:
         """Give the token, or a new one in place of what is none."""
@@ -128,6 +139,7 @@ class FormPage(TypedDict):
     severities: dict[Severity, str]
     shapes: dict[str, str]
     today: date
+    photos: Sequence[ChosenPhoto]
     sent_id: int | None
     atlas: Atlas
     words: str
@@ -138,6 +150,7 @@ class SamePage(TypedDict):
 
     form: ReportForm
     category: Category
+    has_photos: bool
     same: Sequence[NearbyReport]
     names: Mapping[int, str | None]
     feet: Mapping[int, int]
@@ -146,13 +159,25 @@ class SamePage(TypedDict):
     atlas: Atlas
 
 
+class ScreenPage(TypedDict):
+    """What is shown to whoever wrote something that points at a person."""
+
+    form: ReportForm
+    parts: Sequence[Part]
+    concerns: Mapping[Concern, Explanation]
+    preview: str
+    screened: str
+
+
 @router.get("/report", response_class=HTMLResponse)
 def report_form(
     request: Request, session: Reading, settings: Chosen, kind: str = "", category: str = ""
 ) -> HTMLResponse:
     """Show the empty form."""
     chosen = BY_CODE.get(category)
-    form = ReportForm(kind=chosen.kind if chosen else kind, category=category, token=_token())
+    form = ReportForm(
+        kind=chosen.kind if chosen else kind, category=category, token=_token(), album=_token()
+    )
     return _form_page(request, session, settings, form)
 
 
@@ -161,6 +186,8 @@ def send_form(
     *,
     request: Request,
     form: Annotated[ReportForm, Form()],
+    photographed: Annotated[Received, Depends(received)],
+    visitor: Who,
     session: Writing,
     settings: Chosen,
     positions: Places,
@@ -169,25 +196,56 @@ def send_form(
 ) -> Response:
     """Check what was typed, ask whether it is known already, and store it."""
     language, city = request.state.language, settings.city_name
-    if change:
-        return _form_page(request, session, settings, form)
+    if change or photographed.faults:
+        faults = photographed.faults
+        status = 422 if faults else 200
+        return _form_page(request, session, settings, form, faults=faults, status=status)
     try:
         draft = _draft(form, settings, language)
         sent = submissions.check(session, draft, positions, language, city)
         # A second tap must not be asked whether its own report is the same.
         submitted = reports.sent_before(session, key=sent.key, body_hash=sent.body_hash)
+        if submitted is None and (held := _held(request, form, sent.description)):
+            return held
         if submitted is None and not new:
-            same = reports.nearby_same(session, sent.place, sent.category)
+            same = reports.nearby_same(session, sent.place, sent.category, positions.homes(session))
             if same:
                 return _same_page(request, session, settings, form=form, sent=sent, same=same)
-        submitted = submitted or submissions.store(session, sent, positions, language, city)
+        if submitted is None:
+            limits.count_from_here(request, limits.reports_from_address(request))
+            submitted = submissions.store(
+                session, sent, positions, language, city, reporter_id=visitor.person_id
+            )
+            photos.send(session, form.album, submitted.id)
     except Refused as refused:
         return _form_page(request, session, settings, form, faults=refused.faults, status=422)
+    except limits.TooMany as error:
+        session.rollback()
+        faults = [Fault("send", "too_many", limits.said(request, error))]
+        answer = _form_page(request, session, settings, form, faults=faults, status=429)
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+        return answer
     except KeyReused as error:
         # Whoever went back and changed something wants to send that, too: under a new key.
         fresh = form.model_copy(update={"token": _token()})
         return _form_page(request, session, settings, fresh, status=409, sent_id=error.report_id)
     return RedirectResponse(f"/reports/{submitted.id}?new=1", 303)
+
+
+def _held(request: Request, form: ReportForm, description: str) -> HTMLResponse | None:
+    """Show what in a description points at a person, once; None where nothing does, or it was shown."""
+    findings = screening.screen(description)
+    mark = sha256(description.encode()).hexdigest()[:16]
+    if not findings or form.screened == mark:
+        return None
+    context = ScreenPage(
+        form=form,
+        parts=parts_of(description),
+        concerns={finding.concern: EXPLANATIONS[finding.concern] for finding in findings},
+        preview=screening.preview(description, findings),
+        screened=mark,
+    )
+    return page(request, "report_screen.html", context)
 
 
 def _token() -> str:
@@ -199,7 +257,9 @@ def _draft(form: ReportForm, settings: Settings, language: Language) -> Draft:
     category = BY_CODE.get(form.category)
     if category is None or (form.kind and form.kind != category.kind):
         category = None
-    told = form.model_dump(exclude={"token", "kind", "place_for", "to_place_for"})
+    told = form.model_dump(
+        exclude={"token", "album", "screened", "kind", "place_for", "to_place_for"}
+    )
     return Draft(
         category=category or Fault("category", "missing", _("Choose what it is about.")),
         where=_where(form, language),
@@ -313,6 +373,7 @@ def _form_page(
         severities=SEVERITIES,
         shapes=SHAPES,
         today=datetime.now(settings.zone).date(),
+        photos=photos.chosen(session, form.album) if request.method == "POST" else (),
         sent_id=sent_id,
         atlas=_pick_atlas(request.state.language.code, view, raster(settings)),
         words=json.dumps(words(request.state.language.gettext)),
@@ -366,6 +427,7 @@ def _same_page(
     context = SamePage(
         form=form,
         category=sent.category,
+        has_photos=bool(photos.chosen(session, form.album)),
         same=same,
         names={report.id: name_of_place(session, report, language) for report in same},
         feet=in_feet(same),

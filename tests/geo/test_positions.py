@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
 from geo.crs import CITY, STORED
-from geo.positions import CELL_M, cells_near, generalized, public_geometries
+from geo.homes import CELL_M, ENOUGH, homes_at
+from geo.positions import generalized, public_geometries, regions_near
 
 SECRET = b"a secret of at least thirty-two bytes"
 GEOD = Geod(ellps="GRS80")
@@ -156,21 +157,62 @@ def test_nothing_to_draw_is_nothing_shown():
 
 
 @given(within_a_cell, st.floats(0, 80), st.floats(0, 360), st.text(max_size=5))
-def test_the_cells_near_a_place_hold_the_point_of_each_home_that_is_near(place, far, azimuth, key):
+def test_the_regions_near_a_place_hold_the_point_of_each_home_that_is_near(
+    place, far, azimuth, key
+):
     (x,), (y,) = at(*place)
     home_x, home_y, _ = GEOD.fwd(x, y, azimuth, far)
 
     shown = generalized(np.array([home_x]), np.array([home_y]), [key], secret=SECRET)
 
     # The city's projection stretches by up to 0.04 % here.
-    assert shapely.intersects_xy(cells_near(shapely.Point(x, y), far + 0.1), *shown).all()
+    assert shapely.intersects_xy(regions_near(shapely.Point(x, y), far + 0.1), *shown).all()
 
 
-def test_the_cells_near_a_place_are_those_that_the_radius_reaches():
+def test_the_regions_near_a_place_are_those_that_the_radius_reaches():
     def sides(east_m, north_m, radius_m):
-        near = cells_near(shapely.Point(*at(east_m, north_m)), radius_m)
-        return np.rint(from_corner(*near.exterior.xy)[[0, 2]] / CELL_M).tolist()
+        near = regions_near(shapely.Point(*at(east_m, north_m)), radius_m)
+        corners = np.rint(from_corner(*near.exterior.xy) / CELL_M)
+        return [corners.min(axis=0).tolist(), corners.max(axis=0).tolist()]
 
     assert sides(100, 100, 80) == [[0, 0], [1, 1]]
     assert sides(100, 30, 80) == [[0, -1], [1, 1]]
     assert sides(190, 190, 80) == [[0, 0], [2, 2]]
+
+
+def beside(count, spread_m, offset=(0.0, 0.0)):
+    """The homes of a neighbourhood: scattered evenly from the corner of the cell on."""
+    places = np.random.default_rng(2).uniform(0, spread_m, (count, 2)) + offset
+    return homes_at(*(places + SOUTHWEST).T)
+
+
+def test_a_home_with_few_beside_it_is_shown_among_enough():
+    few = np.array([[10.0, 10.0], [20.0, 10.0]])
+    many = np.random.default_rng(3).uniform(200, 400, (40, 2))
+    known = homes_at(*(np.concatenate([few, many]) + SOUTHWEST).T)
+    names = keys(300)
+
+    shown = from_corner(*generalized(*at(*few[[0] * 300].T), names, secret=SECRET, homes=known))
+
+    assert (shown > CELL_M).any(axis=1).sum() > 200
+    assert np.array_equal(
+        from_corner(*generalized(*at(*many[[0] * 300].T), names, secret=SECRET, homes=known)), shown
+    )
+
+
+def test_where_the_city_knows_of_too_few_homes_there_is_no_public_position():
+    known = homes_at(*(np.array([[10.0, 10.0]] * (ENOUGH - 1)) + SOUTHWEST).T)
+
+    shown = generalized(*at([10, 90_000], 10), keys(2), secret=SECRET, homes=known)
+
+    assert np.isnan(shown).all()
+
+
+@given(st.integers(ENOUGH, 400), st.floats(150, 3_000), within_a_cell, st.text(max_size=5))
+def test_the_regions_near_a_place_hold_the_point_of_a_home_there(count, spread_m, place, key):
+    known = beside(count, spread_m)
+    (x,), (y,) = at(*place)
+
+    shown = generalized(np.array([x]), np.array([y]), [key], secret=SECRET, homes=known)
+
+    assert shapely.intersects_xy(regions_near(shapely.Point(x, y), 0.1, known), *shown).all()

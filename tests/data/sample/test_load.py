@@ -1,6 +1,7 @@
 """The sample city in the store."""
 
 import pytest
+import shapely
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
@@ -17,12 +18,13 @@ from data.models import (
     ServiceLocation,
     StreetLight,
 )
+from data.queries import homes, people
 from data.queries.imports import is_sample
 from data.queries.places import PlaceKind, search
 from data.sample.load import RealCityError, load
 from geo.categories import CATEGORIES, Setting
-from geo.crs import CITY_SRID
-from geo.positions import CELL_M
+from geo.positions import regions_near
+from geo.roles import Role
 from geo.statuses import Status
 from tests.data.sample.conftest import UNTIL
 
@@ -90,21 +92,24 @@ def test_every_report_knows_its_areas(loaded):
     assert loaded.scalar(select(func.count()).where(Report.block_watch_id.is_not(None))) > 100
 
 
-def test_what_is_at_a_home_is_shown_in_its_cell_and_not_where_it_is(loaded):
+def test_what_is_at_a_home_is_shown_in_its_region_and_not_where_it_is(loaded):
     home = [category.code for category in CATEGORIES if category.setting is Setting.HOME]
     moved = func.ST_Distance(func.Geography(Report.exact_geom), func.Geography(Report.public_geom))
     at_home = Report.category_code.in_(home)
-    cell, shown_in = (
-        func.ST_SnapToGrid(
-            func.ST_Translate(
-                func.ST_Transform(func.ST_PointOnSurface(geom), CITY_SRID), -CELL_M / 2, -CELL_M / 2
-            ),
-            CELL_M,
-        )
-        for geom in (Report.exact_geom, Report.public_geom)
-    )
-    elsewhere = ~func.ST_Equals(cell, shown_in)
-    assert loaded.scalar(select(func.count(Report.id)).where(at_home, elsewhere)) == 0
+    known = homes.homes(loaded)
+    assert known.known
+    pairs = loaded.execute(
+        select(
+            func.ST_AsBinary(func.ST_PointOnSurface(Report.exact_geom)),
+            func.ST_AsBinary(Report.public_geom),
+        ).where(at_home, Report.public_geom.is_not(None))
+    ).all()
+    assert len(pairs) > 500
+    for exact, shown in pairs[:200]:
+        region = regions_near(shapely.from_wkb(bytes(exact)), 0, known)
+        assert shapely.intersects(region.buffer(1e-7), shapely.from_wkb(bytes(shown)))
+    hidden = loaded.scalar(select(func.count()).where(at_home, Report.public_geom.is_(None)))
+    assert hidden < len(pairs) / 20
     assert loaded.scalar(select(func.min(moved)).where(at_home)) > 0
     assert loaded.scalar(select(func.max(moved)).where(~at_home)) == 0
 
@@ -182,3 +187,13 @@ def test_a_real_city_is_not_mixed_with_the_sample_by_mistake(real_city, sample):
 def test_told_so_the_sample_is_put_beside_a_real_city(real_city, sample):
     assert not load(real_city, sample, secret=SECRET, beside_real=True).known
     assert count(real_city, Report) == 3_000
+
+
+def test_there_is_somebody_of_each_role_whom_everybody_may_try_being(loaded):
+    somebody = people.sample_people(loaded)
+    held = people.held(loaded, [one.id for one in somebody])
+    roles = [{role.role for role in held[one.id]} for one in somebody]
+    assert roles == [
+        set(), {Role.CAPTAIN}, {Role.LIAISON}, {Role.STAFF}, {Role.MODERATOR}, {Role.ADMINISTRATOR},
+    ]  # fmt: skip
+    assert all(one.email is None and one.password_hash is None for one in somebody)

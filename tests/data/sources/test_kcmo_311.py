@@ -12,7 +12,7 @@ from data.sources.batch import BrokenFileError, File
 from data.sources.kcmo_311 import category_or_reason
 from geo.areas import area_ids
 from geo.categories import BY_CODE
-from geo.positions import cells_near
+from geo.positions import regions_near
 
 HEADER = [
     "CASE ID", "SOURCE", "CATEGORY", "TYPE", "DETAIL", "CREATION DATE", "CREATION TIME", "STATUS",
@@ -144,7 +144,7 @@ def test_a_home_is_shown_in_its_cell_and_known_exactly(requests, rows):
     (one, shown, cell), (two, also, same) = rows(
         "SELECT ST_AsText(exact_geom), ST_AsText(public_geom), "
         "ST_Within(public_geom, ST_GeomFromWKB(%s, 4326)) FROM report ORDER BY external_id",
-        cells_near(shapely.Point(-94.58, 39.05), 0).wkb,
+        regions_near(shapely.Point(-94.58, 39.05), 0).wkb,
     )
 
     assert one == two == "POINT(-94.58 39.05)"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from data.models import Report, ReportContact, ServiceLocation
 from geo.categories import CATEGORIES
-from geo.positions import cells_near
+from geo.positions import regions_near
 from geo.statuses import Status
 from server.languages import COOKIE as LANGUAGE_COOKIE
 from tests.places import IN_EASTSIDE, IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, City, found_city
@@ -103,7 +103,7 @@ class TestSending:
         shown = client.get(url).json()["geometry"]
         assert listed["type"] == shown["type"] == "Point"
         inside = shapely.point_on_surface(shapely.geometry.shape(geometry))
-        assert cells_near(inside, 0).buffer(0.000001).contains(shapely.geometry.shape(shown))
+        assert regions_near(inside, 0).buffer(0.000001).contains(shapely.geometry.shape(shown))
 
     def test_a_place_may_be_a_landmark(self, send, engine):
         assert send(address="plaza library").status_code == 201
@@ -135,7 +135,7 @@ class TestSending:
         shown = [shapely.geometry.shape(client.get(url).json()["geometry"]) for url in urls]
         assert shown[0] != shown[1]
         # The interface gives six decimals: a point at the edge may be 0.1 m past it.
-        cell = cells_near(shapely.Point(LON, LAT), 0).buffer(0.000001)
+        cell = regions_near(shapely.Point(LON, LAT), 0).buffer(0.000001)
         assert cell.contains(shapely.MultiPoint(shown))
 
     def test_two_homes_of_one_cell_cannot_be_told_apart(self, send, client, engine):
