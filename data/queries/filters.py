@@ -77,10 +77,16 @@ class Cursor:
 
 def public_reports(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     """Give the conditions under which a report is public and meant by a filter."""
-    conditions: list[ColumnElement[bool]] = [
+    return [
         Report.status.in_([status for status in chosen.statuses or Status if status in PUBLIC]),
         Report.public_geom.is_not(None),
+        *narrowed(chosen),
     ]
+
+
+def narrowed(chosen: ReportFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions of a filter beside those on the status."""
+    conditions: list[ColumnElement[bool]] = []
     if chosen.kinds:
         conditions.append(Report.kind.in_(chosen.kinds))
     if chosen.categories:

@@ -45,7 +45,7 @@ from data.models import (
     SavedFilter,
     Support,
 )
-from data.queries.filters import Cursor
+from data.queries.filters import Cursor, ReportFilter, narrowed
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind, Severity
 from geo.roles import Act, Grant, Role, Site, may
@@ -101,29 +101,20 @@ class Worker:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WorkFilter:
-    """Which reports of a work list are meant. Empty fields do not narrow.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFilter(ReportFilter):
+    """Which reports of a work list are meant. Empty fields do not narrow; no status means open.
 
     Attributes
     ----------
     today : datetime.date
         Local date, which decides what is overdue.
-    zone : zoneinfo.ZoneInfo
-        The city's.
-    area_id : int or None
-        A council district or patrol division.
     assigned : "me", "nobody" or ""
     overdue : bool
         Only what should have been done before today.
     """
 
     today: date
-    zone: ZoneInfo
-    kinds: tuple[Kind, ...] = ()
-    categories: tuple[str, ...] = ()
-    statuses: tuple[Status, ...] = ()
-    area_id: int | None = None
     assigned: Literal["", "me", "nobody"] = ""
     overdue: bool = False
 
@@ -223,18 +214,11 @@ def _meant(
     worker: Worker, chosen: WorkFilter, days: Mapping[str, int]
 ) -> list[ColumnElement[bool]]:
     statuses = set(chosen.statuses) or OPEN
-    conditions = [scope(worker.grants), Report.status.in_(sorted(statuses & WORKED_ON))]
-    if chosen.kinds:
-        conditions.append(Report.kind.in_(chosen.kinds))
-    if chosen.categories:
-        conditions.append(Report.category_code.in_(chosen.categories))
-    if chosen.area_id is not None:
-        conditions.append(
-            or_(
-                Report.council_district_id == chosen.area_id,
-                Report.patrol_division_id == chosen.area_id,
-            )
-        )
+    conditions = [
+        scope(worker.grants),
+        Report.status.in_(sorted(statuses & WORKED_ON)),
+        *narrowed(chosen),
+    ]
     if chosen.assigned == "me":
         conditions.append(Assignment.person_id == worker.person_id)
     if chosen.assigned == "nobody":
@@ -474,7 +458,8 @@ def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
     Returns
     -------
     WorkReport or None
-        None where there is no such report, or none whose exact place they may read.
+        None where there is no such report, or none whose exact place they may read, or where it
+        waits for a moderator.
     """
     neighbourhood, district, division = aliased(Area), aliased(Area), aliased(Area)
     colleague = _names()
@@ -513,7 +498,7 @@ def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
         .outerjoin(Department, Department.id == Assignment.department_id)
         .outerjoin(colleague, colleague.c.person_id == Assignment.person_id)
         .outerjoin(ReportContact, ReportContact.report_id == Report.id)
-        .where(Report.id == id, private.c.exact_geom.is_not(None))
+        .where(Report.id == id, Report.status != Status.HELD, private.c.exact_geom.is_not(None))
     ).one_or_none()
     if row is None:
         return None
@@ -639,6 +624,7 @@ class Changed:
     """A change that was made."""
 
     id: int
+    category: Category
     before: Status
     after: Status
 
@@ -682,7 +668,7 @@ def change(session: Session, worker: Worker, id: int, wanted: Change, *, version
             )
         if wanted.assign is not None:
             _assign(session, id, site, wanted.assign, by)
-    return Changed(id, found.status, wanted.to or found.status)
+    return Changed(id, BY_CODE[found.category_code], found.status, wanted.to or found.status)
 
 
 def _locked(session: Session, worker: Worker, id: int, other_id: int | None) -> Any:
@@ -690,10 +676,10 @@ def _locked(session: Session, worker: Worker, id: int, other_id: int | None) -> 
         Report.id,
         Report.status,
         Report.kind,
+        Report.category_code,
         Report.block_watch_id,
         Report.patrol_division_id,
         Report.council_district_id,
-        Report.duplicate_of_id,
     )
     seen = session.execute(select(*columns).where(Report.id == id)).one_or_none()
     if seen is None:

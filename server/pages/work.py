@@ -1,0 +1,597 @@
+"""The work list of staff and liaisons, a report as they see it, and their changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, TypedDict
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BeforeValidator, Field
+from sqlalchemy.orm import Session
+
+from data.models import AreaLayer, Department, ResponseTemplate, SavedFilter
+from data.models.work import NOTE_LIMIT
+from data.queries import areas, audit, work
+from data.queries.areas import Named
+from data.queries.work import (
+    Assign,
+    Change,
+    Changed,
+    Colleague,
+    Counts,
+    Refused,
+    Why,
+    Worker,
+    WorkFilter,
+    WorkItem,
+    WorkReport,
+)
+from geo.categories import CATEGORIES, N_
+from geo.places import plain_text
+from geo.roles import Act, Role
+from geo.statuses import OPEN, STEPS, Party, Status, choices, parties
+from layers.atlas import Atlas, View
+from server.api.reports import CURSOR, cursor_of, cursor_text
+from server.dependencies import Chosen, Who, Writing, own_site
+from server.fixes import ask_neighbours
+from server.languages import Language
+from server.pages.map import AREAS, KINDS, STATUSES
+from server.pages.page import page
+from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
+from server.problems import Problem
+from server.report_words import not_found
+from server.schemas.filters import OPEN_WORD, Filters
+from server.settings import Settings
+from server.spreadsheets import csv_text
+from server.visitors import Visitor, require
+from server.work_words import refused_words
+
+router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
+
+MOST_LISTED = 50
+MOST_EXPORTED = 5_000
+MOST_CHANGED = 200
+"""Reports of a page, of a file, and of one change."""
+
+WORKERS = (Role.STAFF, Role.LIAISON, Role.ADMINISTRATOR)
+
+_STATUSES: dict[str, str] = {**STATUSES, Status.HELD: N_("Held by a moderator")}
+_ICONS: dict[Status, str] = {**ICONS, Status.HELD: "…"}
+"""The city's people see on the timeline that a report was held."""
+
+_LARGEST_ID = 2**63 - 1
+_MOST_TYPED = 20_000
+_CITY_STEPS = tuple(
+    after
+    for after in Status
+    if any(Party.CITY in step.by for (_, to), step in STEPS.items() if to is after)
+)
+
+
+def _none_if_empty(word: object) -> object:
+    return None if word == "" else word
+
+
+class WorkQuery(Filters):
+    """What the work list is asked for."""
+
+    assigned: Literal["", "me", "nobody"] = ""
+    overdue: Annotated[bool | None, BeforeValidator(_none_if_empty)] = None
+    cursor: Annotated[str | None, Field(pattern=f"^{CURSOR.pattern}$")] = None
+
+    def filter(self, settings: Settings, today: date) -> WorkFilter:
+        """Give the filter as queries take it."""
+        public = self.chosen(settings.zone)
+        return WorkFilter(
+            **{field.name: getattr(public, field.name) for field in fields(public)},
+            today=today,
+            assigned=self.assigned,
+            overdue=bool(self.overdue),
+        )
+
+
+def _today(settings: Settings) -> date:
+    return datetime.now(UTC).astimezone(settings.zone).date()
+
+
+def _worker(request: Request, who: Visitor) -> Worker:
+    require(request, who, WORKERS)
+    assert who.person_id is not None
+    return Worker(who.person_id, who.grants)
+
+
+def _log(
+    session: Session, who: Visitor, action: str, subject: str, ids: Sequence[int] = ()
+) -> None:
+    """Write down what police read of what is not public."""
+    if who.has(Role.LIAISON):
+        audit.add(session, who.person_id, action, subject, {"reports": [*ids]} if ids else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form of a change as it was sent, to be shown again where it is refused."""
+
+    to: str = ""
+    note: str = ""
+    template: str = ""
+    internal: str = ""
+    other: str = ""
+    assigned: str = ""
+
+
+def _typed(
+    *,
+    to: Annotated[str, Form(max_length=40)] = "",
+    note: Annotated[str, Form(max_length=_MOST_TYPED)] = "",
+    template: Annotated[str, Form(max_length=40)] = "",
+    internal: Annotated[str, Form(max_length=_MOST_TYPED)] = "",
+    other: Annotated[str, Form(max_length=40)] = "",
+    assigned: Annotated[str, Form(max_length=40)] = "",
+) -> Typed:
+    return Typed(to, note, template, internal, other, assigned)
+
+
+Sent = Annotated[Typed, Depends(_typed)]
+
+
+class Unreadable(ValueError):  # noqa: N818 (it is the name of what happened)
+    """What was typed makes no change; the message says what to mend."""
+
+
+def _change(session: Session, typed: Typed, worker: Worker, language: Language) -> Change:
+    """Read a change from the form.
+
+    Raises
+    ------
+    Unreadable
+    """
+    _ = language.gettext
+    note, internal = plain_text(typed.note), plain_text(typed.internal)
+    if not note and typed.template:
+        # Without JavaScript the words are put in here.
+        number, _dash, code = typed.template.partition("-")
+        note = work.template_words(session, _id(number, language), code)
+    if max(len(note), len(internal)) > NOTE_LIMIT:
+        raise Unreadable(_("A note has up to {most} characters.").format(most=NOTE_LIMIT))
+    if typed.to and typed.to not in set(Status):
+        raise Unreadable(_("Choose a status of the list."))
+    other = typed.other.strip().removeprefix("#")
+    return Change(
+        to=Status(typed.to) if typed.to else None,
+        note=note,
+        internal=internal,
+        other_id=_id(other, language) if other else None,
+        assign=_assign(typed.assigned, worker, language),
+    )
+
+
+def _assign(word: str, worker: Worker, language: Language) -> Assign | None:
+    if not word:
+        return None
+    if word == "nobody":
+        return Assign()
+    if word == "me":
+        return Assign(person_id=worker.person_id)
+    kind, _dash, number = word.partition("-")
+    if kind == "department":
+        return Assign(department_id=_id(number, language))
+    if kind == "person":
+        return Assign(person_id=_id(number, language))
+    raise Unreadable(language.gettext("Choose a person or a department of the list."))
+
+
+def _id(text: str, language: Language) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
+    if not 1 <= number <= _LARGEST_ID:
+        raise Unreadable(language.gettext("Write the number of a report in figures, such as 1234."))
+    return number
+
+
+class Choosable(TypedDict):
+    """What the form of a change offers."""
+
+    typed: Typed
+    steps: Sequence[Status]
+    templates: Sequence[ResponseTemplate]
+    departments: Sequence[Department]
+    colleagues: Sequence[Colleague]
+    statuses: dict[str, str]
+    icons: dict[Status, str]
+    note_limit: int
+
+
+def _offered(
+    session: Session, typed: Typed, steps: Sequence[Status], templates: Sequence[ResponseTemplate]
+) -> Choosable:
+    return Choosable(
+        typed=typed,
+        steps=steps,
+        templates=[template for template in templates if template.status in steps],
+        departments=work.departments(session),
+        colleagues=work.colleagues(session),
+        statuses=_STATUSES,
+        icons=_ICONS,
+        note_limit=NOTE_LIMIT,
+    )
+
+
+class WorkList(Choosable):
+    """What the work list shows."""
+
+    items: Sequence[WorkItem]
+    counts: Counts
+    older: str | None
+    asked: str
+    query: WorkQuery
+    open_word: str
+    kinds: dict[str, str]
+    categories: dict[str, str]
+    areas: dict[str, Sequence[Named]]
+    saved: Sequence[SavedFilter]
+    open: frozenset[Status]
+    most_exported: int
+    export: str
+
+
+@router.get("/work")
+def work_list(
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    query: Annotated[WorkQuery, Query()],
+) -> HTMLResponse:
+    """Show the reports that are the visitor's to work on, the oldest first."""
+    worker = _worker(request, who)
+    days = work.targets(session)
+    chosen = query.filter(settings, _today(settings))
+    found, after = work.items(
+        session, worker, chosen, days, limit=MOST_LISTED, after=cursor_of(query.cursor)
+    )
+    _log(session, who, "work_list.read", "", [item.id for item in found])
+    asked = [
+        pair for pair in request.query_params.multi_items() if pair[0] not in {"cursor", "lang"}
+    ]
+    asked = [pair for pair in asked if pair[1] != ""]
+    context = WorkList(
+        items=found,
+        counts=work.counts(session, worker, chosen, days),
+        older=None
+        if after is None
+        else f"/work?{urlencode([*asked, ('cursor', cursor_text(after))])}",
+        asked=urlencode(asked),
+        query=query,
+        open_word=OPEN_WORD,
+        kinds=KINDS,
+        categories={category.code: category.name for category in CATEGORIES},
+        areas=_areas(session),
+        saved=work.saved_filters(session),
+        open=OPEN,
+        most_exported=MOST_EXPORTED,
+        export=f"?{urlencode(asked)}" if asked else "",
+        **_offered(session, Typed(), _CITY_STEPS, work.templates(session)),
+    )
+    return page(request, "work.html", context)
+
+
+def _areas(session: Session) -> dict[str, Sequence[Named]]:
+    layers = (AreaLayer.COUNCIL_DISTRICT, AreaLayer.PATROL_DIVISION)
+    return {AREAS[layer]: areas.named(session, layer) for layer in layers}
+
+
+_COLUMNS = (
+    "report", "kind", "category", "status", "place", "neighbourhood", "council_district",
+    "patrol_division", "reported_at", "expected_by", "overdue", "supports", "assigned_to",
+)  # fmt: skip
+
+
+def _facts(item: WorkItem) -> tuple[object, ...]:
+    return (
+        item.id, item.category.kind.value, item.category.code, item.status.value, item.place,
+        item.neighbourhood, item.council_district, item.patrol_division,
+        item.reported_at.isoformat(), item.due and item.due.isoformat(), item.overdue,
+        item.supports, item.assigned_to,
+    )  # fmt: skip
+
+
+def _exported(
+    request: Request, session: Session, settings: Settings, who: Visitor, query: WorkQuery
+) -> list[WorkItem]:
+    worker = _worker(request, who)
+    chosen = query.filter(settings, _today(settings))
+    found, _after = work.items(session, worker, chosen, work.targets(session), limit=MOST_EXPORTED)
+    _log(session, who, "work_list.export", "", [item.id for item in found])
+    return found
+
+
+def _file(content: str | bytes, name: str, media_type: str) -> Response:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    return Response(content, headers=headers, media_type=media_type)
+
+
+@router.get("/work.csv")
+def work_table(
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    query: Annotated[WorkQuery, Query()],
+) -> Response:
+    """Give the work list as a table for spreadsheets."""
+    found = _exported(request, session, settings, who, query)
+    content = csv_text(_COLUMNS, map(_facts, found))
+    return _file(content, "work.csv", "text/csv; charset=utf-8")
+
+
+@router.get("/work.geojson")
+def work_features(
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    query: Annotated[WorkQuery, Query()],
+) -> Response:
+    """Give the work list as GeoJSON, at the exact places."""
+    found = _exported(request, session, settings, who, query)
+    features = [
+        {
+            "type": "Feature",
+            "id": item.id,
+            "geometry": orjson.Fragment(item.geometry),
+            "properties": dict(zip(_COLUMNS, _facts(item), strict=True)),
+        }
+        for item in found
+    ]
+    content = orjson.dumps({"type": "FeatureCollection", "features": features})
+    return _file(content, "work.geojson", "application/geo+json")
+
+
+class Summary(Choosable):
+    """What became of a change of several reports."""
+
+    changed: Sequence[Changed]
+    refused: Sequence[tuple[int, str]]
+    again: Sequence[WorkItem]
+    asked: str
+
+
+@router.post("/work/changes")
+def change_several(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    typed: Sent,
+    pick: Annotated[list[str] | None, Form()] = None,
+    asked: Annotated[str, Form(max_length=2_000)] = "",
+) -> HTMLResponse:
+    """Change all reports that were picked, each as one or not at all, and say what became of it."""
+    worker, language = _worker(request, who), request.state.language
+    _ = language.gettext
+    picked = _picked(pick or [], language)
+    try:
+        wanted = _change(session, typed, worker, language)
+    except Unreadable as error:
+        changed: list[Changed] = []
+        refused = [(id, str(error)) for id, _version in picked]
+    else:
+        changed, refused = _each(
+            session, settings, worker, picked=picked, wanted=wanted, language=language
+        )
+    days = work.targets(session)
+    chosen = WorkQuery().filter(settings, _today(settings))
+    context = Summary(
+        changed=changed,
+        refused=refused,
+        again=work.some(session, worker, [id for id, _words in refused], chosen, days),
+        asked=asked,
+        **_offered(session, typed, _CITY_STEPS, work.templates(session)),
+    )
+    return page(request, "work_changed.html", context, status=200 if changed else 422)
+
+
+def _picked(pick: Sequence[str], language: Language) -> list[tuple[int, int]]:
+    _ = language.gettext
+    if not pick:
+        raise Problem(
+            422,
+            _("Nothing was picked"),
+            _("Go back and tick the reports that you want to change."),
+        )
+    if len(pick) > MOST_CHANGED:
+        raise Problem(
+            422,
+            _("Too many at once"),
+            _("Change up to {most} reports at once.").format(most=MOST_CHANGED),
+        )
+    found: dict[int, int] = {}
+    for word in pick:
+        id, _dot, version = word.partition(".")
+        if not all(
+            part.isascii() and part.isdecimal() and len(part) < 19 for part in (id, version)
+        ):
+            raise Problem(
+                422,
+                _("Some of this cannot be used"),
+                _("Go back, load the work list again, and pick the reports there."),
+            )
+        found[int(id)] = int(version)
+    return sorted(found.items())
+
+
+def _each(
+    session: Session,
+    settings: Settings,
+    worker: Worker,
+    *,
+    picked: Sequence[tuple[int, int]],
+    wanted: Change,
+    language: Language,
+) -> tuple[list[Changed], list[tuple[int, str]]]:
+    changed: list[Changed] = []
+    refused: list[tuple[int, str]] = []
+    for id, version in picked:
+        try:
+            made = work.change(session, worker, id, wanted, version=version)
+        except Refused as error:
+            refused.append((id, refused_words(error, language)))
+        else:
+            _follow_up(session, settings, made, wanted)
+            changed.append(made)
+    return changed, refused
+
+
+def _follow_up(session: Session, settings: Settings, made: Changed, wanted: Change) -> None:
+    if wanted.to is Status.DONE:
+        ask_neighbours(session, settings, made.id, made.category)
+
+
+class OneReport(Choosable):
+    """What the city's people see of a report."""
+
+    report: WorkReport
+    kind: str
+    severity: str | None
+    due: date | None
+    overdue: bool
+    works: bool
+    atlas: Atlas
+    fault: str
+    changed: bool
+
+
+@router.get("/work/{id:int}")
+def read_report(
+    *,
+    request: Request,
+    id: int,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    changed: str = "",
+) -> HTMLResponse:
+    """Show all that somebody of the city may know of a report."""
+    return _shown(request, session, settings, who, id, changed=bool(changed))
+
+
+@router.post("/work/{id:int}", response_model=None)
+def change_one(
+    *,
+    request: Request,
+    id: int,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    typed: Sent,
+    version: Annotated[int, Form(ge=0, le=_LARGEST_ID)],
+) -> HTMLResponse | RedirectResponse:
+    """Change one report, or say why not with all that was typed."""
+    worker, language = _worker(request, who), request.state.language
+    if id > _LARGEST_ID:
+        raise not_found(language)
+    try:
+        wanted = _change(session, typed, worker, language)
+        made = work.change(session, worker, id, wanted, version=version)
+    except Unreadable as error:
+        return _shown(request, session, settings, who, id, typed=typed, fault=str(error))
+    except Refused as error:
+        if error.why is Why.NOT_FOUND:
+            raise not_found(language) from error
+        if error.why is Why.OUT_OF_SCOPE:
+            raise Problem(
+                403, language.gettext("Not for this account"), refused_words(error, language)
+            ) from error
+        return _shown(
+            request,
+            session,
+            settings,
+            who,
+            id,
+            typed=typed,
+            fault=refused_words(error, language),
+            status=409 if error.why is Why.CHANGED_MEANWHILE else 422,
+        )
+    _follow_up(session, settings, made, wanted)
+    return RedirectResponse(f"/work/{id}?changed=1", 303)
+
+
+def _shown(
+    request: Request,
+    session: Session,
+    settings: Settings,
+    who: Visitor,
+    id: int,
+    *,
+    typed: Typed | None = None,
+    fault: str = "",
+    status: int = 422,
+    changed: bool = False,
+) -> HTMLResponse:
+    worker, language = _worker(request, who), request.state.language
+    found = work.one(session, worker, id) if id <= _LARGEST_ID else None
+    if found is None:
+        raise not_found(language)
+    _log(session, who, "report.read", f"report {id}")
+    today = _today(settings)
+    due = work.due_on(
+        found.category, found.status, found.reported_at, work.targets(session), settings.zone
+    )
+    as_whom = parties(worker.grants, found.site)
+    steps = choices(found.status, as_whom & {Party.CITY})
+    context = OneReport(
+        report=found,
+        kind=KINDS[found.category.kind],
+        severity=found.severity and SEVERITIES[found.severity],
+        due=due,
+        overdue=due is not None and due < today,
+        works=who.may(Act.WORK, found.site),
+        atlas=look_atlas(
+            language.code,
+            View(round(found.latitude, 6), round(found.longitude, 6), LOOK_ZOOM),
+            settings,
+        ),
+        fault=fault,
+        changed=changed,
+        **_offered(session, typed or Typed(), steps, work.templates(session, found.category)),
+    )
+    return page(request, "work_report.html", context, status=status if fault else 200)
+
+
+@router.post("/work/filters")
+def save_filter(
+    *,
+    request: Request,
+    session: Writing,
+    who: Who,
+    name: Annotated[str, Form(max_length=1_000)] = "",
+    asked: Annotated[str, Form(max_length=2_000)] = "",
+) -> RedirectResponse:
+    """Keep the filters of the list under a name."""
+    worker = _worker(request, who)
+    _ = request.state.language.gettext
+    name = plain_text(name)
+    if not 1 <= len(name) <= 80 or len(asked) > 1_000:
+        raise Problem(
+            422,
+            _("Some of this cannot be used"),
+            _("Give the list a name of up to 80 characters."),
+        )
+    work.save_filter(session, worker.person_id, name, asked)
+    return RedirectResponse(f"/work?{asked}" if asked else "/work", 303)
+
+
+@router.post("/work/filters/{id:int}/forget")
+def forget_filter(request: Request, id: int, session: Writing, who: Who) -> RedirectResponse:
+    """Delete a filter that the visitor has saved."""
+    _worker(request, who)
+    if id <= _LARGEST_ID:
+        work.forget_filter(session, id)
+    return RedirectResponse("/work", 303)
