@@ -17,10 +17,13 @@ from data.queries import imports
 from server import problems, tiles
 from server.api import features, grounds, places, reports, versions
 from server.front import Front
+from server.pages import account as account_page
 from server.pages import list as list_page
 from server.pages import map as map_page
+from server.pages import people as people_page
 from server.pages import report_form
 from server.pages import reports as report_pages
+from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
 from server.pages.page import STATIC
 from server.positions import Positions
@@ -126,6 +129,9 @@ def create_app(settings: Settings) -> FastAPI:
         report_form,
         report_pages,
         snapshot_page,
+        sign_in_page,
+        account_page,
+        people_page,
     ):
         app.include_router(routed.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")

@@ -24,9 +24,12 @@ async def _settings(request: Request) -> Settings:
 
 
 async def _visitor(request: Request) -> Visitor:
-    if visitors.cookie(request) not in request.cookies:
-        return visitors.NOBODY
-    return await run_in_threadpool(visitors.find, request)
+    if visitors.cookie(request) in request.cookies:
+        # Kept for the header of the page as well, that of a page of errors too.
+        request.state.visitor = await run_in_threadpool(visitors.find, request)
+    visitor = request.state.visitor
+    assert isinstance(visitor, Visitor)
+    return visitor
 
 
 Who = Annotated[Visitor, Depends(_visitor)]

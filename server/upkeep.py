@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from data.queries import tallies
+from data.queries import limits, sign_in_links, tallies
+from server.limits import LONGEST
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,23 @@ def fold_tallies(engine: Engine, most_pending: int = MOST_PENDING) -> bool:
     return folded
 
 
+def forget_attempts(engine: Engine) -> None:
+    """Delete attempts and links of signing in that can not count any more.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        As the owner of the store.
+    """
+    with Session(engine) as session:
+        limits.forget(session, LONGEST)
+        sign_in_links.forget(session)
+        session.commit()
+
+
 @contextmanager
 def upkeep(engine: Engine, every_s: float = EVERY_S) -> Iterator[None]:
-    """Look after the tallies for as long as the context lasts, in a thread of its own.
+    """Look after tallies and attempts for as long as the context lasts, in a thread of its own.
 
     Parameters
     ----------
@@ -54,9 +69,10 @@ def upkeep(engine: Engine, every_s: float = EVERY_S) -> Iterator[None]:
         while not ended.wait(every_s):
             try:
                 fold_tallies(engine)
+                forget_attempts(engine)
             except SQLAlchemyError as error:
                 # Nothing is lost: the rows lie there until the next look.
-                logger.warning("Could not fold the tallies: %s", error)
+                logger.warning("Could not look after the store: %s", error)
 
     thread = threading.Thread(target=look, name="upkeep", daemon=True)
     thread.start()

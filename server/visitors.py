@@ -47,6 +47,21 @@ class Visitor:
         """Tell whether one of these roles holds somewhere."""
         return any(grant.role in roles for grant in self.grants)
 
+    @property
+    def works(self) -> bool:
+        """Whether there is a work list for the visitor."""
+        return self.has(Role.STAFF, Role.LIAISON, Role.ADMINISTRATOR)
+
+    @property
+    def moderates(self) -> bool:
+        """Whether held texts and photos are the visitor's to judge."""
+        return self.has(Role.MODERATOR, Role.ADMINISTRATOR)
+
+    @property
+    def administers(self) -> bool:
+        """Whether people and their roles are the visitor's to change."""
+        return self.has(Role.ADMINISTRATOR)
+
     def may(self, act: Act, site: Site) -> bool:
         """Tell whether this may be done with a report."""
         return may(self.grants, act, site)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from data.queries.imports import SAMPLE
 from geo.kinds import Kind
 from geo.roles import Grant, Role
 
@@ -14,15 +15,22 @@ IDLE = {True: "30 minutes", False: "12 hours"}
 ABSOLUTE = {True: "12 hours", False: "14 days"}
 """How long a browser stays signed in unused, and at all; by whether the city's roles hold in it."""
 
+LIVE = f"""
+    ended_at IS NULL
+    AND seen_at > now() - CASE WHEN strong THEN interval '{IDLE[True]}'
+        ELSE interval '{IDLE[False]}' END
+    AND sign_in.created_at > now() - CASE WHEN strong THEN interval '{ABSOLUTE[True]}'
+        ELSE interval '{ABSOLUTE[False]}' END
+"""
+"""Which sign-ins hold."""
+
+# Nobody stays a made-up person once the city is a real one.
 _FOUND = text(f"""
     SELECT sign_in.id, person.id AS person_id, person.name, person.email, person.language,
         person.is_sample, strong, seen_at < now() - interval '1 minute' AS seen_long_ago
     FROM sign_in JOIN person ON person.id = person_id
-    WHERE token_hash = :token_hash AND ended_at IS NULL AND disabled_at IS NULL
-        AND seen_at > now() - CASE WHEN strong THEN interval '{IDLE[True]}'
-            ELSE interval '{IDLE[False]}' END
-        AND sign_in.created_at > now() - CASE WHEN strong THEN interval '{ABSOLUTE[True]}'
-            ELSE interval '{ABSOLUTE[False]}' END
+    WHERE token_hash = :token_hash AND disabled_at IS NULL AND {LIVE}
+        AND (NOT is_sample OR NOT EXISTS (SELECT FROM import_run WHERE source <> '{SAMPLE}'))
 """)  # noqa: S608 (its own constants)
 
 _GRANTS = text("""

@@ -11,7 +11,7 @@ import shapely
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, exists, func, insert, inspect, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from data.models import (
     Address,
@@ -39,7 +39,6 @@ from data.models import (
     VacantLot,
 )
 from data.models.base import SRID
-from data.queries import homes
 from data.queries.gazetteer import rebuild
 from data.queries.imports import SAMPLE, holds_real_city
 from data.sample import reports
@@ -150,7 +149,6 @@ class _Loading:
         self._put(Ground, _ground(self.city))
         self._put(Street, _streets(self.city))
         self._put(Address, _addresses(self.city))
-        homes.recount(self.session)
         self._put(BlockWatch, _block_watches(self.city))
         self._put_services()
         self._put(StreetLight, _street_lights(self.city))
@@ -237,7 +235,7 @@ class _Loading:
     def _put_people(self) -> None:
         """Put in somebody of each role, whom everybody may try being; none has an e-mail address."""
 
-        def id_of(column: ColumnElement[int], named: ColumnElement[bool]) -> int:
+        def id_of(column: InstrumentedAttribute[int], named: ColumnElement[bool]) -> int:
             return self.session.scalars(select(column).where(named).order_by(column)).first() or 0
 
         watch = id_of(BlockWatch.id, BlockWatch.external_id == self.city.block_watches[0].code)
@@ -265,7 +263,6 @@ class _Loading:
             [str(report.number) for report in written],
             secret=self.secret,
             served_area=self._served_area(),
-            homes=homes.homes(self.session),
         )
         rows = [_report(report, public) for report, public in zip(written, shown, strict=True)]
         # A duplicate names the report it repeats, so that one has to be there before it.

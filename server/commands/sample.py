@@ -9,8 +9,9 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from data import database
+from data.queries.imports import holds_real_city
 from data.sample.city import sample_city
-from data.sample.load import Loaded, RealCityError, holds_real_city, holds_sample, load
+from data.sample.load import Loaded, RealCityError, holds_sample, load
 from server.commands.database import upgraded_database
 from server.settings import Settings, position_secret
 from server.settings import load as load_settings

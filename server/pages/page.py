@@ -128,7 +128,8 @@ def page(
     template : str
         Below `server/templates/`.
     context : mapping
-        What the template shows, beside what every page has: language, now, time zone, city, nonce.
+        What the template shows, beside what every page has: language, visitor, now, time zone,
+        city, nonce.
     status : int
         HTTP status.
     headers : mapping, optional
@@ -142,6 +143,7 @@ def page(
             "request": request,
             "nonce": nonce,
             "language": language,
+            "visitor": request.state.visitor,
             "languages": CODES,
             "now": datetime.now(UTC),
             "time_zone": settings.zone,

@@ -57,6 +57,7 @@ _TEXTS = {
     413: "Too large.",
     415: "Not sent as JSON.",
     422: "Some of what was sent cannot be used.",
+    429: "Too many from one network address: try again after the seconds in Retry-After.",
     503: "Busy or restarting: try again after the seconds in Retry-After.",
 }
 

@@ -1,0 +1,400 @@
+"""People who can sign in, and the roles they hold. All of it as the owner of the store."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from data.queries.sign_ins import LIVE
+from geo.roles import STRONG, Role
+
+MOST_LISTED = 200
+
+UNUSABLE = "!"
+"""How a password hash begins that fits no password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person, with what signing in asks."""
+
+    id: int
+    email: str | None
+    name: str
+    language: str
+    password_hash: str | None
+    totp_secret: bytes | None
+    is_sample: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+_KNOWN = (
+    "SELECT id, email, name, language, password_hash, totp_secret, is_sample, created_at, "
+    "disabled_at FROM person"
+)
+
+
+def find(session: Session, id: int, *, lock: bool = False) -> Known | None:
+    """Give a person, and keep others from changing them until the end where `lock` is given."""
+    statement = f"{_KNOWN} WHERE id = :id" + (" FOR UPDATE" if lock else "")
+    found = session.execute(text(statement), {"id": id}).one_or_none()
+    return None if found is None else Known(*found)
+
+
+def find_by_email(session: Session, email: str) -> Known | None:
+    """Give the person of an e-mail address."""
+    found = session.execute(text(f"{_KNOWN} WHERE email = lower(:email)"), {"email": email})
+    row = found.one_or_none()
+    return None if row is None else Known(*row)
+
+
+def of_email(session: Session, email: str, language: str, name: str = "") -> Known:
+    """Give the person of an e-mail address, made where there is none yet."""
+    session.execute(
+        text(
+            "INSERT INTO person (email, language, name) VALUES (lower(:email), :language, :name) "
+            "ON CONFLICT (email) DO NOTHING"
+        ),
+        {"email": email, "language": language, "name": name},
+    )
+    found = find_by_email(session, email)
+    assert found is not None
+    return found
+
+
+def now_s(session: Session) -> float:
+    """Give the database's clock, in seconds since 1970."""
+    return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0)
+
+
+def set_password(session: Session, id: int, password_hash: str) -> None:
+    """Have a person sign in by a password."""
+    session.execute(
+        text("UPDATE person SET password_hash = :password_hash WHERE id = :id"),
+        {"id": id, "password_hash": password_hash},
+    )
+
+
+def start_over(session: Session, id: int) -> None:
+    """Take password and one-time codes from a person, and end all their sign-ins.
+
+    The password becomes one that nothing fits and that was never before, so that no earlier
+    invitation holds again.
+    """
+    session.execute(
+        text(
+            "UPDATE person SET password_hash = :never, totp_secret = NULL, totp_step = NULL "
+            "WHERE id = :id"
+        ),
+        {"id": id, "never": UNUSABLE + secrets.token_hex(8)},
+    )
+    end_sign_ins(session, id)
+
+
+def enrol(session: Session, id: int, totp_secret: bytes, step: int) -> bool:
+    """Keep the secret of a person's one-time codes, where they have none yet."""
+    kept = session.execute(
+        text(
+            "UPDATE person SET totp_secret = :totp_secret, totp_step = :step "
+            "WHERE id = :id AND totp_secret IS NULL RETURNING id"
+        ),
+        {"id": id, "totp_secret": totp_secret, "step": step},
+    )
+    return kept.first() is not None
+
+
+def use_code(session: Session, id: int, step: int) -> bool:
+    """Use a one-time code up; False where it, or a later one, was used before."""
+    used = session.execute(
+        text(
+            "UPDATE person SET totp_step = :step "
+            "WHERE id = :id AND coalesce(totp_step, 0) < :step RETURNING id"
+        ),
+        {"id": id, "step": step},
+    )
+    return used.first() is not None
+
+
+def change(session: Session, id: int, *, name: str, language: str) -> None:
+    """Change what a person is called and the language for them."""
+    session.execute(
+        text("UPDATE person SET name = :name, language = :language WHERE id = :id"),
+        {"id": id, "name": name, "language": language},
+    )
+
+
+def close(session: Session, id: int, *, closed: bool) -> None:
+    """Keep a person from signing in, or let them again."""
+    session.execute(
+        text("UPDATE person SET disabled_at = CASE WHEN :closed THEN now() END WHERE id = :id"),
+        {"id": id, "closed": closed},
+    )
+    if closed:
+        end_sign_ins(session, id)
+
+
+def end_sign_ins(session: Session, id: int) -> None:
+    """Sign a person out everywhere."""
+    session.execute(
+        text("UPDATE sign_in SET ended_at = now() WHERE person_id = :id AND ended_at IS NULL"),
+        {"id": id},
+    )
+
+
+def erase(session: Session, id: int) -> None:
+    """Delete a person, and how to reach them about their reports. The reports stay, without them."""
+    session.execute(
+        text(
+            "DELETE FROM report_contact USING report "
+            "WHERE report.id = report_id AND reporter_id = :id"
+        ),
+        {"id": id},
+    )
+    email = session.scalar(text("DELETE FROM person WHERE id = :id RETURNING email"), {"id": id})
+    session.execute(text("DELETE FROM sign_in_link WHERE email = :email"), {"email": email})
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A browser in which a person is signed in."""
+
+    id: int
+    browser: str
+    strong: bool
+    created_at: datetime
+    seen_at: datetime
+
+
+def browsers(session: Session, person_id: int) -> list[Browser]:
+    """Give the browsers in which a person is signed in, the one used last first."""
+    rows = session.execute(
+        text(
+            "SELECT id, browser, strong, created_at, seen_at FROM sign_in "  # noqa: S608 (its own constants)
+            f"WHERE person_id = :person_id AND {LIVE} ORDER BY seen_at DESC, id DESC"
+        ),
+        {"person_id": person_id},
+    )
+    return [Browser(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A role that a person holds, with the names of its scope.
+
+    Attributes
+    ----------
+    place : str or None
+        The block watch, the patrol division or the council district.
+    department : str or None
+    """
+
+    id: int
+    role: Role
+    place: str | None
+    department: str | None
+    granted_at: datetime
+
+
+_HELD = """
+    SELECT role_grant.id, role, coalesce(block_watch.name, area.name) AS place,
+        department.name AS department, granted_at, person_id
+    FROM role_grant
+    LEFT JOIN block_watch ON block_watch.id = block_watch_id
+    LEFT JOIN area ON area.id = area_id
+    LEFT JOIN department ON department.id = department_id
+    WHERE ended_at IS NULL AND person_id = ANY (:ids)
+    ORDER BY role_grant.id
+"""
+
+
+def held(session: Session, ids: Sequence[int]) -> dict[int, list[Held]]:
+    """Give the roles that people hold, by person."""
+    found: dict[int, list[Held]] = {id: [] for id in ids}
+    for row in session.execute(text(_HELD), {"ids": list(ids)}):
+        found[row.person_id].append(
+            Held(row.id, Role(row.role), row.place, row.department, row.granted_at)
+        )
+    return found
+
+
+def listed(session: Session, sought: str = "") -> list[Known]:
+    """Give people by what stands in their e-mail address or name; without, those with a role.
+
+    At the most `MOST_LISTED`, by e-mail address.
+    """
+    statement = f"""{_KNOWN} WHERE CASE WHEN :sought = ''
+        THEN EXISTS (SELECT FROM role_grant WHERE person_id = person.id AND ended_at IS NULL)
+        ELSE position(lower(:sought) IN coalesce(email, '') || ' ' || lower(name)) > 0 END
+        ORDER BY email, name, id LIMIT :most"""
+    rows = session.execute(text(statement), {"sought": sought, "most": MOST_LISTED})
+    return [Known(*row) for row in rows]
+
+
+class NotThere(LookupError):  # noqa: N818 (it is the name of what happened)
+    """What a role should be about is not in the store."""
+
+
+def grant(
+    session: Session,
+    person_id: int,
+    role: Role,
+    *,
+    granted_by_id: int | None,
+    block_watch_id: int | None = None,
+    area_id: int | None = None,
+    department_id: int | None = None,
+) -> int | None:
+    """Give a person a role, and give its id; None where they hold it already.
+
+    Raises
+    ------
+    NotThere
+        Where the division or district is none of that layer, or the scope is unknown.
+    """
+    if area_id is not None:
+        layer = "patrol_division" if role is Role.LIAISON else "council_district"
+        is_one = text("SELECT true FROM area WHERE id = :id AND layer = CAST(:layer AS area_layer)")
+        if not session.scalar(is_one, {"id": area_id, "layer": layer}):
+            raise NotThere("area")
+    for table, id in (("block_watch", block_watch_id), ("department", department_id)):
+        is_one = text(f"SELECT true FROM {table} WHERE id = :id")  # noqa: S608 (its own constants)
+        if id is not None and not session.scalar(is_one, {"id": id}):
+            raise NotThere(table)
+    made: int | None = session.scalar(
+        text(
+            "INSERT INTO role_grant "
+            "(person_id, role, block_watch_id, area_id, department_id, granted_by_id) "
+            "VALUES (:person_id, CAST(:role AS role), :block_watch_id, :area_id, :department_id, "
+            ":granted_by_id) ON CONFLICT DO NOTHING RETURNING id"
+        ),
+        {
+            "person_id": person_id,
+            "role": role.value,
+            "block_watch_id": block_watch_id,
+            "area_id": area_id,
+            "department_id": department_id,
+            "granted_by_id": granted_by_id,
+        },
+    )
+    return made
+
+
+def end_grant(session: Session, id: int, person_id: int) -> bool:
+    """End a role that a person holds; False where there is no such role of theirs."""
+    ended = session.execute(
+        text(
+            "UPDATE role_grant SET ended_at = now() "
+            "WHERE id = :id AND person_id = :person_id AND ended_at IS NULL RETURNING id"
+        ),
+        {"id": id, "person_id": person_id},
+    )
+    return ended.first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something that a role can be about."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """All that roles can be about."""
+
+    block_watches: Sequence[Choice]
+    divisions: Sequence[Choice]
+    departments: Sequence[Choice]
+    districts: Sequence[Choice]
+
+
+def scopes(session: Session) -> Scopes:
+    """Give all that roles can be about, by name."""
+
+    def choices(query: str) -> list[Choice]:
+        return [Choice(*row) for row in session.execute(text(query))]
+
+    return Scopes(
+        block_watches=choices("SELECT id, name FROM block_watch ORDER BY name, id"),
+        divisions=choices(
+            "SELECT id, name FROM area WHERE layer = 'patrol_division' ORDER BY name, id"
+        ),
+        departments=choices("SELECT id, name FROM department ORDER BY name, id"),
+        districts=choices(
+            "SELECT id, name FROM area WHERE layer = 'council_district' ORDER BY name, id"
+        ),
+    )
+
+
+def sample_people(session: Session) -> list[Known]:
+    """Give the people of the sample city, whom everybody may try being."""
+    rows = session.execute(text(f"{_KNOWN} WHERE is_sample AND disabled_at IS NULL ORDER BY id"))
+    return [Known(*row) for row in rows]
+
+
+def works_for_city(roles: Sequence[Held]) -> bool:
+    """Tell whether some of the roles hold only after two factors."""
+    return any(held.role in STRONG for held in roles)
+
+
+def export(session: Session, id: int) -> Mapping[str, Any]:
+    """Give everything that is held about a person.
+
+    "Affects me too" is not among it: nobody can tell whose it was.
+    """
+    asked: Mapping[str, Any] = session.execute(
+        text("""
+            SELECT jsonb_build_object(
+                'person', (
+                    SELECT jsonb_build_object(
+                        'e-mail address', email, 'name', name, 'language', language,
+                        'signs in by password', password_hash IS NOT NULL,
+                        'uses one-time codes', totp_secret IS NOT NULL,
+                        'signs in at the city as', oidc_subject, 'since', created_at
+                    ) FROM person WHERE id = :id
+                ),
+                'roles', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'role', role, 'block watch', block_watch.name, 'area', area.name,
+                        'department', department.name, 'since', granted_at, 'until', ended_at
+                    ) ORDER BY role_grant.id), '[]')
+                    FROM role_grant
+                    LEFT JOIN block_watch ON block_watch.id = block_watch_id
+                    LEFT JOIN area ON area.id = area_id
+                    LEFT JOIN department ON department.id = department_id
+                    WHERE person_id = :id
+                ),
+                'sign-ins', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'browser', browser, 'from', created_at, 'last used', seen_at,
+                        'until', ended_at, 'with two factors', strong
+                    ) ORDER BY id), '[]') FROM sign_in WHERE person_id = :id
+                ),
+                'reports', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'id', report.id, 'category', category_code, 'status', status,
+                        'description', description, 'address', address || home_address,
+                        'place', ST_AsGeoJSON(exact_geom)::jsonb, 'seen', occurred_at,
+                        'reported', reported_at,
+                        'contact', (
+                            SELECT jsonb_build_object('name', name, 'email', email, 'phone', phone)
+                            FROM report_contact WHERE report_id = report.id
+                        )
+                    ) ORDER BY report.id), '[]') FROM report WHERE reporter_id = :id
+                ),
+                'audit log', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'at', at, 'action', action, 'subject', subject
+                    ) ORDER BY id), '[]') FROM audit_entry WHERE person_id = :id
+                )
+            )
+        """),
+        {"id": id},
+    ).scalar_one()
+    return asked
