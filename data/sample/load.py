@@ -39,6 +39,7 @@ from data.models import (
     VacantLot,
 )
 from data.models.base import SRID
+from data.queries import homes
 from data.queries.gazetteer import rebuild
 from data.queries.imports import SAMPLE, holds_real_city
 from data.sample import reports
@@ -149,6 +150,7 @@ class _Loading:
         self._put(Ground, _ground(self.city))
         self._put(Street, _streets(self.city))
         self._put(Address, _addresses(self.city))
+        homes.recount(self.session)
         self._put(BlockWatch, _block_watches(self.city))
         self._put_services()
         self._put(StreetLight, _street_lights(self.city))
@@ -263,6 +265,7 @@ class _Loading:
             [str(report.number) for report in written],
             secret=self.secret,
             served_area=self._served_area(),
+            homes=homes.homes(self.session),
         )
         rows = [_report(report, public) for report, public in zip(written, shown, strict=True)]
         # A duplicate names the report it repeats, so that one has to be there before it.
