@@ -22,8 +22,9 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import Session
 
 from data import database
-from data.queries import mails
+from data.queries import follows, mails
 from server.delivery import deliver
+from server.following import tell_all
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -92,11 +93,17 @@ def create_app(settings: Settings, engine: Engine) -> App:
         deliver(engine, settings, id)
 
     @made.periodic(cron="17 3 * * *")
-    @made.task(name="sweep", queue="upkeep", queueing_lock="sweep", pass_context=False)
+    @made.task(name="sweep", queue="upkeep", queueing_lock="sweep")
     def sweep(timestamp: int) -> None:
         with Session(engine) as session:
             mails.forget(session)
+            follows.forget(session)
             session.commit()
+
+    @made.periodic(cron="* * * * *")
+    @made.task(name="tell_followers", queue="mail", queueing_lock="tell", lock="tell")
+    def tell_followers(timestamp: int) -> None:
+        tell_all(engine, settings)
 
     return made
 

@@ -143,6 +143,7 @@ class ReportEvent(Base):
             "(kind = 'status') = (to_status IS NOT NULL)", name="status_events_name_a_status"
         ),
         CheckConstraint("NOT (assigns AND public)", name="assignments_are_internal"),
+        Index(None, "at"),
         Index(None, "person_id", postgresql_where=text("person_id IS NOT NULL")),
         Index(None, "assigned_person_id", postgresql_where=text("assigned_person_id IS NOT NULL")),
     )

@@ -17,6 +17,7 @@ from geo.statuses import OPEN, Status
 from server.api.reports import CURSOR, cursor_of, cursor_text
 from server.dependencies import Chosen, Reading
 from server.pages.feeds import feed_address
+from server.pages.following import follow_address
 from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
 from server.schemas.filters import Box, Filters, bounds
@@ -62,6 +63,7 @@ class ReportList(TypedDict):
     beside_map: bool
     map_query: str
     feed: str
+    follow: str
 
 
 @router.get("/list", response_class=HTMLResponse)
@@ -102,6 +104,7 @@ def list_in_view(
         beside_map=beside_map,
         map_query=urlencode(asked),
         feed=feed_address(asked),
+        follow=follow_address(asked),
     )
     template = "list_part.html" if beside_map else "list.html"
     return page(request, template, context, headers={"Vary": "HX-Request"})
