@@ -13,19 +13,26 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from data import database
+from data.photo_store import PhotoFolder
 from data.queries import imports
 from server import problems, tiles
 from server.api import features, grounds, places, reports, versions
 from server.front import Front
 from server.pages import account as account_page
+from server.pages import feeds as feed_pages
+from server.pages import following as following_pages
 from server.pages import list as list_page
 from server.pages import map as map_page
+from server.pages import moderation as moderation_page
 from server.pages import people as people_page
+from server.pages import photos as photo_page
 from server.pages import report_form
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
+from server.pages import work as work_pages
 from server.pages.page import STATIC
+from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
 from server.positions import Positions
 from server.settings import Settings
 from server.upkeep import upkeep
@@ -91,9 +98,11 @@ def create_app(settings: Settings) -> FastAPI:
     # Half of the pool at the most: a map must not keep pages from the database.
     drawing = tiles.Drawing(engine, settings.zone, threads=(settings.pool_size + 1) // 2)
 
+    photo_store = PhotoFolder(settings.var / "photos")
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with upkeep(owner):
+        with upkeep(owner, photo_store, settings.contact_days):
             yield
         drawing.close()
         engine.dispose()
@@ -114,7 +123,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.reading = engine.execution_options(isolation_level="AUTOCOMMIT")
     app.state.is_sample = _is_sample(engine)
     app.state.positions = Positions(settings)
-    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, fallback=settings.language)
+    app.state.photo_store = photo_store
+    app.add_middleware(
+        Front,
+        max_body_bytes=settings.max_body_bytes,
+        larger={"/report": PHOTOS_LIMIT * BYTES_LIMIT + settings.max_body_bytes},
+        fallback=settings.language,
+    )
     app.add_middleware(tiles.Tiles, drawing=drawing)
     problems.install(app)
     for routed in (
@@ -128,6 +143,11 @@ def create_app(settings: Settings) -> FastAPI:
         list_page,
         report_form,
         report_pages,
+        work_pages,
+        feed_pages,
+        following_pages,
+        photo_page,
+        moderation_page,
         snapshot_page,
         sign_in_page,
         account_page,

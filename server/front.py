@@ -1,5 +1,7 @@
 """What stands before every request: language, limits of size, and headers of safety."""
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
@@ -25,13 +27,18 @@ class Front:
     app : ASGIApp
     max_body_bytes : int
         A larger body is answered 413, whether or not its length was declared.
+    larger : mapping of str to int
+        Paths that take larger bodies, with how many bytes.
     fallback : str
         Language for those whose browser asks for none that we have.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, fallback: str) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, larger: Mapping[str, int], fallback: str
+    ) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.larger = larger
         self.fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +58,7 @@ class Front:
             )
         )
         head_only = scope["method"] == "HEAD"
+        most = max(self.max_body_bytes, self.larger.get(scope["path"], 0))
         declared = headers.get("content-length", "")
         received = int(declared) if declared.isdigit() else 0
 
@@ -59,7 +67,7 @@ class Front:
             message = await receive()
             if not declared:
                 received += len(message.get("body", b""))
-            if received > self.max_body_bytes:
+            if received > most:
                 raise HTTPException(413)
             return message
 

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     var: Annotated[Path, AfterValidator(Path.absolute)] = Field(
         default=Path("var"),
         validate_default=True,
-        description="Run-time folder: the private database and the position secret. Relative to "
+        description="Run-time folder: the private database, photos and the position secret. Relative to "
         "the folder in which the program starts.",
     )
     city_name: str = Field(
@@ -149,6 +149,13 @@ class Settings(BaseSettings):
         default=120,
         ge=1,
         description="Times that “affects me too” is taken from one network address within an hour.",
+    )
+    contact_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Days after a report is closed until name, e-mail address and phone number of "
+        "its reporter are erased.",
     )
     position_secret: SecretStr | None = Field(
         default=None,

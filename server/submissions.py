@@ -33,6 +33,7 @@ from geo.places import (
     shape,
     time_fault,
 )
+from server import screening
 from server.languages import Language
 from server.positions import Positions
 
@@ -516,9 +517,18 @@ def cleaned(contact: Contact) -> Contact:
 
 
 def store(
-    session: Session, sent: Sent, positions: Positions, language: Language, city: str
+    session: Session,
+    sent: Sent,
+    positions: Positions,
+    language: Language,
+    city: str,
+    *,
+    reporter_id: int | None = None,
 ) -> Submitted:
     """Store what was sent, once a key.
+
+    Of a text in which something points at a person, nothing is public until a moderator has read
+    it; the report itself is.
 
     Raises
     ------
@@ -526,6 +536,7 @@ def store(
         Outside the served area; the transaction is rolled back.
     data.queries.reports.KeyReused
     """
+    held = bool(screening.screen(sent.description))
     new = NewReport(
         category=sent.category,
         exact=sent.place,
@@ -533,8 +544,11 @@ def store(
         occurred_at=sent.occurred_at,
         severity=sent.severity,
         description=sent.description,
+        public_text="" if held else sent.description,
+        text_waits=held,
         address=sent.address,
         contact=sent.contact,
+        reporter_id=reporter_id,
     )
     try:
         return reports.submit(session, new, key=sent.key, body_hash=sent.body_hash)

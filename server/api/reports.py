@@ -15,8 +15,8 @@ from data.queries.filters import Cursor
 from data.queries.reports import Contact, Held, KeyReused, NotOpen, PublicReport
 from geo.categories import BY_CODE, CATEGORIES
 from geo.places import plain_text
-from server import submissions
-from server.dependencies import Chosen, Places, Reading, Writing, own_site
+from server import limits, screening, submissions
+from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language
 from server.problems import Problem
 from server.report_words import not_found, not_open
@@ -24,6 +24,7 @@ from server.schemas.filters import Box, Filters, bounds
 from server.schemas.problems import described
 from server.schemas.reports import (
     CategoryOut,
+    FindingOut,
     Link,
     OneFeature,
     OneProperties,
@@ -31,9 +32,11 @@ from server.schemas.reports import (
     ReportOut,
     ReportPage,
     SupportsOut,
+    TextOut,
     TimelineOut,
     position_of,
 )
+from server.screening import EXPLANATIONS
 from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Where
 from server.supporters import neighbour, remember, supporter
 
@@ -66,7 +69,7 @@ async def _json_only(request: Request) -> None:
     "/reports",
     status_code=201,
     dependencies=[Depends(_json_only)],
-    responses=described(400, 403, 413, 415, 422, 503),
+    responses=described(400, 403, 413, 415, 422, 429, 503),
     summary="Send a report",
 )
 def send_report(
@@ -77,6 +80,7 @@ def send_report(
     session: Writing,
     settings: Chosen,
     positions: Places,
+    visitor: Who,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -93,9 +97,20 @@ def send_report(
     try:
         draft = _draft(body, idempotency_key, language)
         sent = submissions.check(session, draft, positions, language, settings.city_name)
-        submitted = submissions.store(session, sent, positions, language, settings.city_name)
+        if reports.sent_before(session, key=sent.key, body_hash=sent.body_hash) is None:
+            limits.count_from_here(request, limits.reports_from_address(request))
+        submitted = submissions.store(
+            session,
+            sent,
+            positions,
+            language,
+            settings.city_name,
+            reporter_id=visitor.person_id,
+        )
     except Refused as refused:
         _refuse(refused, language)
+    except limits.TooMany as error:
+        raise limits.too_many(request, error) from error
     except KeyReused as error:
         raise _key_reused(error, language) from error
     response.headers["Location"] = f"/api/reports/{submitted.id}"
@@ -106,6 +121,24 @@ def send_report(
         reported_at=submitted.reported_at,
         url=f"/api/reports/{submitted.id}",
         page=f"/reports/{submitted.id}",
+        text=_text(sent.description, language),
+    )
+
+
+def _text(description: str, language: Language) -> TextOut:
+    findings = screening.screen(description)
+    return TextOut(
+        state="waiting" if findings else "public",
+        findings=[
+            FindingOut(
+                concern=finding.concern,
+                text=description[finding.start : finding.end],
+                reason=language.gettext(EXPLANATIONS[finding.concern].reason),
+                advice=language.gettext(EXPLANATIONS[finding.concern].advice),
+            )
+            for finding in findings
+        ],
+        preview=screening.preview(description, findings),
     )
 
 
@@ -265,6 +298,7 @@ def read_report(request: Request, id: Id, session: Reading) -> Response:
             neighbourhood=found.neighbourhood,
             council_district=found.council_district,
             block_watch=found.block_watch,
+            text=found.text,
             supports=found.supports,
             duplicate_of=found.duplicate_of_id,
             position="none" if found.geometry is None else position_of(found.category),
@@ -293,7 +327,8 @@ def _public(found: PublicReport | Held | None, language: Language) -> PublicRepo
 
 @router.post(
     "/reports/{id}/support",
-    responses=described(403, 404, 409, 422, 503),
+    dependencies=[Depends(limits.limit_supports)],
+    responses=described(403, 404, 409, 422, 429, 503),
     summary="Affects me too",
 )
 def support_report(

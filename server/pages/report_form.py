@@ -221,7 +221,7 @@ def send_form(
         return _form_page(request, session, settings, form, faults=refused.faults, status=422)
     except limits.TooMany as error:
         session.rollback()
-        faults = [Fault("send", "too_many", limits.said(request, error))]
+        faults = (Fault("send", "too_many", limits.said(request, error)),)
         answer = _form_page(request, session, settings, form, faults=faults, status=429)
         answer.headers["Retry-After"] = str(error.retry_after_s)
         return answer

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Annotated, TypedDict
 
 import shapely
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models import EventKind
-from data.queries import places, reports
+from data.queries import fixes, places, reports, work
+from data.queries.fixes import Answer, Asked
 from data.queries.reports import Held, NearbyReport, NotOpen, PublicReport, TimelineEntry
 from geo.categories import N_, Setting
 from geo.kinds import Severity
@@ -22,10 +23,15 @@ from layers.atlas import Atlas, Mark, Options, View, atlas, view_of
 from layers.reports import Reports
 from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language, language
+from server.limits import limit_supports
+from server.pages.following import OnReport, on_report
 from server.pages.map import KINDS, STATUSES, raster
+from server.pages.moderation import Moderated, moderated
 from server.pages.page import asset, page
+from server.positions import Positions
 from server.problems import Problem
 from server.report_words import not_found, not_open
+from server.screening import screen
 from server.settings import Settings
 from server.submissions import description_faults
 from server.supporters import neighbour, remember, supporter
@@ -105,6 +111,14 @@ class OnePage(TypedDict):
     noted: bool
     atlas: Atlas | None
     map_link: str | None
+    expected: date | None
+    late: bool
+    stands_for: Sequence[int]
+    asks: Asked | None
+    asked: str
+    answered: str
+    moderated: Moderated
+    following: OnReport
 
 
 def look_atlas(code: str, view: View, settings: Settings, marks: Sequence[Mark] = ()) -> Atlas:
@@ -170,9 +184,12 @@ def read_page(
     id: int,
     session: Reading,
     settings: Chosen,
+    positions: Places,
     new: str = "",
     supported: str = "",
     noted: str = "",
+    asked: Annotated[str, Query(max_length=100)] = "",
+    answered: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
     """Show what everybody may know of a report."""
     language = request.state.language
@@ -182,6 +199,12 @@ def read_page(
     if isinstance(found, Held):
         return page(request, "report_held.html", {"id": found.id, "is_new": bool(new)})
     near = reports.nearby(session, found)
+    expected = work.due_on(
+        found.category, found.status, found.reported_at, work.targets(session), settings.zone
+    )
+    asks, stands_for = None, fixes.merged(session, id)
+    if found.status in {Status.DONE, Status.VERIFIED}:
+        asks = fixes.asks(session, id, _marks(request, positions, stands_for, asked))
     at_home = found.category.setting is Setting.HOME
     view = _view(found)
     root = str(settings.public_url or request.base_url).rstrip("/")
@@ -208,8 +231,23 @@ def read_page(
         noted=bool(noted),
         atlas=None if view is None else look_atlas(language.code, view, settings),
         map_link=None if view is None else f"/?lat={view.lat}&lon={view.lon}&zoom={view.zoom}",
+        expected=expected,
+        late=expected is not None and expected < datetime.now(UTC).astimezone(settings.zone).date(),
+        stands_for=stands_for[1:],
+        asks=asks,
+        asked=asked,
+        answered=answered,
+        moderated=moderated(session, id, request.state.visitor),
+        following=on_report(session, request.state.visitor, id),
     )
     return page(request, "report_page.html", context)
+
+
+def _marks(request: Request, positions: Positions, ids: Sequence[int], asked: str) -> list[bytes]:
+    """Give by what the store may know a neighbour: supports of this browser, and a link by e-mail."""
+    name = neighbour(request)
+    marks = [supporter(positions.secret, name, id) for id in ids]
+    return [*marks, fixes.mark_of(asked)] if asked else marks
 
 
 def _view(report: PublicReport) -> View | None:
@@ -232,7 +270,7 @@ def _told(entries: Sequence[TimelineEntry]) -> list[Line]:
     return lines
 
 
-@router.post("/reports/{id:int}/support")
+@router.post("/reports/{id:int}/support", dependencies=[Depends(limit_supports)])
 def support_form(
     *,
     request: Request,
@@ -264,6 +302,67 @@ def support_form(
     )
     remember(response, name)
     return response
+
+
+_NOT_TAKEN: dict[Answer, tuple[int, str, str]] = {
+    Answer.ANSWERED: (
+        409,
+        N_("You have answered already"),
+        N_("One answer counts each time a report is done. The city sees yours."),
+    ),
+    Answer.NOT_ASKED: (
+        409,
+        N_("Nothing is asked now"),
+        N_("This report is not done right now. Its page shows where it stands."),
+    ),
+    Answer.NOT_YOURS: (
+        403,
+        N_("This is for its neighbours to say"),
+        N_(
+            "Only people who reported it, said that it affects them, or belong to the block watch "
+            "can say whether it is fixed. If the problem is still there, please report it again."
+        ),
+    ),
+    Answer.REASON_MISSING: (
+        422,
+        N_("Say what is still wrong"),
+        N_("Go back and write in a few words what is not fixed, so that the crew knows."),
+    ),
+}
+
+
+@router.post("/reports/{id:int}/fixed")
+def fixed_form(
+    *,
+    request: Request,
+    id: int,
+    session: Writing,
+    positions: Places,
+    fixed: Annotated[str, Form(max_length=10)] = "",
+    reason: Annotated[str, Form()] = "",
+    asked: Annotated[str, Form(max_length=100)] = "",
+) -> RedirectResponse:
+    """Take a neighbour's word on whether it is fixed, and show the report again."""
+    language = request.state.language
+    _ = language.gettext
+    if id >= 2**63:
+        raise not_found(language)
+    if fixed not in {"yes", "no"}:
+        raise Problem(422, _("Some of this cannot be used"), _("Choose yes or no."))
+    why = _note(reason, language) if fixed == "no" else ""
+    answer = fixes.answer(
+        session,
+        id,
+        _marks(request, positions, fixes.merged(session, id), asked),
+        fixed=fixed == "yes",
+        reason=why,
+        # Words that may point at a person are for the staff alone.
+        reason_is_public=not screen(why),
+    )
+    if answer in _NOT_TAKEN:
+        status, title, detail = _NOT_TAKEN[answer]
+        raise Problem(status, _(title), _(detail))
+    return RedirectResponse(f"/reports/{id}?answered={answer}#fixed", 303)
 
 
 def _note(description: str, language: Language) -> str:

@@ -12,6 +12,7 @@ from geo.categories import Category, Setting
 from geo.kinds import Kind, Severity
 from geo.places import MOST_POSITIONS
 from geo.statuses import Status
+from server.screening import Concern
 
 Coordinates = Annotated[
     list[float],
@@ -88,11 +89,32 @@ class ReportIn(BaseModel):
     description: Annotated[
         str,
         Field(
-            description="What the matter is, as plain text. Read by staff; not shown in public.",
+            description="What the matter is, as plain text. Public, unless something in it points at "
+            "a person: then it waits for a moderator, and `text` of the answer says why.",
             json_schema_extra={"maxLength": DESCRIPTION_LIMIT},  # checked with a count of our own
         ),
     ] = ""
     contact: ContactIn = ContactIn()
+
+
+class FindingOut(BaseModel):
+    """A part of a text that points at a person, and how to say it instead."""
+
+    concern: Concern
+    text: str
+    reason: str
+    advice: str
+
+
+class TextOut(BaseModel):
+    """What becomes public of a description."""
+
+    state: Annotated[
+        Literal["public", "waiting"],
+        Field(description="`waiting`: nothing is public until a moderator has read it."),
+    ]
+    findings: list[FindingOut]
+    preview: Annotated[str, Field(description="The text without what was found.")]
 
 
 class ReportOut(BaseModel):
@@ -102,6 +124,7 @@ class ReportOut(BaseModel):
     reported_at: datetime
     url: Annotated[str, Field(description="The report for programs.")]
     page: Annotated[str, Field(description="The report for people.")]
+    text: TextOut
 
 
 class FeatureProperties(BaseModel):
@@ -172,6 +195,7 @@ class OneProperties(BaseModel):
     neighbourhood: Annotated[str | None, Field(description="Name.")]
     council_district: Annotated[str | None, Field(description="Name.")]
     block_watch: Annotated[str | None, Field(description="Name.")]
+    text: Annotated[str, Field(description="What everybody may read of what the reporter wrote.")]
     supports: Annotated[int, Field(description="Neighbours who said: affects me too.")]
     duplicate_of: int | None
     position: Annotated[

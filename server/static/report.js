@@ -108,7 +108,31 @@ function count(text) {
   tell();
 }
 
+/** Shows the photos that were chosen, before they are sent. */
+function preview(list) {
+  const fields = [...document.querySelectorAll("[data-photos]")];
+  const show = () => {
+    const files = fields.flatMap((field) => [...field.files]);
+    list.replaceChildren(
+      ...files.map((file) => {
+        const [item, image] = [document.createElement("li"), document.createElement("img")];
+        image.alt = list.dataset.alt.replace("{name}", file.name);
+        image.src = URL.createObjectURL(file);
+        image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+        image.addEventListener("error", () => image.replaceWith(file.name));
+        item.append(image);
+        return item;
+      }),
+    );
+    list.hidden = files.length === 0;
+  };
+  for (const field of fields) field.addEventListener("change", show);
+  addEventListener("pageshow", show);
+}
+
 if (form) {
+  const chosen = document.querySelector("[data-photo-previews]");
+  if (chosen) preview(chosen);
   const ends = [document.getElementById("address"), document.getElementById("to")];
   places(...ends);
   count(document.getElementById("description"));

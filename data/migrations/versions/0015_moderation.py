@@ -43,6 +43,19 @@ CREATE FUNCTION visitor_fills_in(form_hash bytea) RETURNS boolean LANGUAGE sql S
     SELECT encode(form_hash, 'hex') = current_setting('porchlight.form', true)
 $$;
 
+-- Only a report that is made in the same transaction takes photos.
+CREATE FUNCTION photos_send(form bytea, to_report bigint) RETURNS integer LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    sent integer;
+BEGIN
+    UPDATE photo SET report_id = to_report, form_hash = NULL, sent_hash = NULL
+    WHERE form_hash = form AND EXISTS (
+        SELECT FROM report WHERE report.id = to_report AND reported_at = now());
+    GET DIAGNOSTICS sent = ROW_COUNT;
+    RETURN sent;
+END $$;
+
 CREATE FUNCTION photo_discard() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -65,8 +78,6 @@ CREATE POLICY add ON photo FOR INSERT WITH CHECK (
     state = 'waiting' AND visitor_fills_in(form_hash)
 );
 CREATE POLICY leave_out ON photo FOR DELETE USING (visitor_fills_in(form_hash));
-CREATE POLICY send ON photo FOR UPDATE USING (visitor_fills_in(form_hash))
-    WITH CHECK (state = 'waiting');
 CREATE POLICY review ON photo FOR UPDATE USING (visitor_moderates(report_id))
     WITH CHECK (reviewed_by_id = visitor());
 
@@ -88,8 +99,7 @@ CREATE POLICY add ON text_appeal FOR INSERT WITH CHECK (visitor_reported(report_
 
 GRANT SELECT (public_text) ON report TO {WEB};
 GRANT SELECT (id, report_id, form_hash, sent_hash, key, state, width, height, reason, created_at),
-    INSERT, DELETE, UPDATE (report_id, form_hash, sent_hash, key, state, width, height, reason,
-    reviewed_by_id) ON photo TO {WEB};
+    INSERT, DELETE, UPDATE (key, state, width, height, reason, reviewed_by_id) ON photo TO {WEB};
 GRANT SELECT (id, report_id, round, state, reason, created_at, decided_at), INSERT,
     UPDATE (state, reason, decided_at, decided_by_id) ON text_review TO {WEB};
 GRANT SELECT, INSERT ON text_appeal TO {WEB};
@@ -183,7 +193,7 @@ def downgrade() -> None:
         op.drop_table(table)
     for name in ("visitor_moderates", "visitor_reported", "visitor_decided", "visitor_fills_in"):
         op.execute(f"DROP FUNCTION {name}")
-    op.execute("DROP FUNCTION photo_discard")
+    op.execute("DROP FUNCTION photo_discard, photos_send")
     op.drop_column("report", "public_text")
     for type_ in (PHOTO_STATE, REVIEW_STATE):
         type_.drop(op.get_bind())

@@ -410,10 +410,20 @@ class TestReading:
         assert "light_out" not in answer.text
         assert client.get("/api/reports").json()["features"] == []
 
-    def test_what_people_write_is_not_public(self, send, client):
-        url = send(description="canary").json()["url"]
-        for page in (url, "/api/reports"):
-            assert "canary" not in client.get(page).text
+    def test_what_people_write_of_places_is_public(self, send, client):
+        sent = send(description="Dark at night").json()
+        assert sent["text"] == {"state": "public", "findings": [], "preview": "Dark at night"}
+        assert client.get(sent["url"]).json()["properties"]["text"] == "Dark at night"
+
+    def test_what_points_at_a_person_waits_and_its_sender_is_told_why(self, send, client):
+        sent = send(description="Dark. Call me: 816-555-0142").json()
+        assert sent["text"]["state"] == "waiting"
+        assert [finding["concern"] for finding in sent["text"]["findings"]] == ["phone"]
+        assert sent["text"]["findings"][0]["text"] == "816-555-0142"
+        assert "0142" not in sent["text"]["preview"]
+        for page in (sent["url"], sent["page"], "/api/reports", "/list"):
+            assert "0142" not in client.get(page).text
+        assert client.get(sent["url"]).json()["properties"]["text"] == ""
 
     def test_the_categories_are_the_table(self, client):
         answer = client.get("/api/categories").json()

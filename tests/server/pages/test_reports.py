@@ -490,8 +490,8 @@ class TestOnePage:
             assert said in page
         assert f"http://testserver{report}" in page
 
-    def test_does_not_show_what_people_wrote(self, report, client):
-        assert "canary" not in client.get(report).text
+    def test_shows_what_people_wrote_of_the_place(self, report, client):
+        assert "canary" in client.get(report).text
 
     @pytest.mark.parametrize("status", sorted(PUBLIC - {Status.RECEIVED}))
     def test_tells_the_meaning_of_each_status(self, report, client, engine, status):

@@ -1,0 +1,427 @@
+"""Texts and photos that wait for a moderator, and what becomes of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from data.models import ReviewState
+from data.queries import audit
+from geo.statuses import Status
+
+MOST_SHOWN = 20
+"""Items of each kind that the queue shows at once, oldest first."""
+
+
+class Decided(ValueError):  # noqa: N818 (it is the name of what happened)
+    """Somebody has decided meanwhile, or the visitor may not decide this."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingText:
+    """A text that waits.
+
+    Attributes
+    ----------
+    id : int
+        Of the review.
+    category_code : str
+    description : str
+        What the reporter wrote.
+    public_text : str
+        What everybody reads of it now.
+    round : int
+        2 where the reporter has appealed.
+    earlier_reason, appeal : str
+        Of an appeal: the reason of the first moderator, and what the reporter says to it.
+    own : bool
+        Whether the visitor has decided the first time: then another moderator decides now.
+    """
+
+    id: int
+    report_id: int
+    category_code: str
+    description: str
+    public_text: str
+    created_at: datetime
+    round: int
+    earlier_reason: str
+    appeal: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPhoto:
+    """A photo that waits."""
+
+    id: int
+    report_id: int
+    category_code: str
+    width: int
+    height: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldReport:
+    """A whole report that is held."""
+
+    id: int
+    category_code: str
+    description: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits, oldest first.
+
+    Attributes
+    ----------
+    texts_waiting, photos_waiting : int
+        All that wait, shown or not.
+    """
+
+    texts: list[WaitingText]
+    photos: list[WaitingPhoto]
+    held: list[HeldReport]
+    texts_waiting: int
+    photos_waiting: int
+
+
+_TEXTS = """
+    SELECT review.id, review.report_id, report.category_code, private.description,
+        report.public_text, review.created_at, review.round,
+        coalesce(earlier.reason, '') AS earlier_reason, coalesce(appeal.reason, '') AS appeal,
+        review.round = 2 AND visitor_decided(review.report_id) AS own
+    FROM text_review AS review
+    JOIN report ON report.id = review.report_id
+    JOIN report_private AS private ON private.report_id = review.report_id
+    LEFT JOIN text_review AS earlier
+        ON earlier.report_id = review.report_id AND review.round = 2 AND earlier.round = 1
+    LEFT JOIN text_appeal AS appeal
+        ON appeal.report_id = review.report_id AND review.round = 2
+    WHERE review.state = 'waiting' AND visitor_moderates(review.report_id)
+"""
+
+
+def queue(session: Session) -> Queue:
+    """Give what waits for a moderator.
+
+    Parameters
+    ----------
+    session : Session
+        Of a moderator: to anybody else nothing waits.
+
+    Returns
+    -------
+    Queue
+    """
+    most = {"most": MOST_SHOWN}
+    texts = session.execute(text(f"{_TEXTS} ORDER BY review.created_at, review.id LIMIT :most"), most)  # fmt: skip
+    photos = session.execute(
+        text(
+            "SELECT photo.id, report_id, category_code, width, height, created_at "
+            "FROM photo JOIN report ON report.id = report_id "
+            "WHERE photo.state = 'waiting' AND visitor_moderates(report_id) "
+            "ORDER BY created_at, photo.id LIMIT :most"
+        ),
+        most,
+    )
+    held = session.execute(
+        text(
+            "SELECT report.id, category_code, report_private.description, updated_at "
+            "FROM report JOIN report_private ON report_id = report.id "
+            "WHERE status = 'held' AND visitor_moderates(report.id) "
+            "ORDER BY updated_at, report.id LIMIT :most"
+        ),
+        most,
+    )
+    counts = session.execute(
+        text(
+            "SELECT (SELECT count(*) FROM text_review WHERE state = 'waiting'), "
+            "(SELECT count(*) FROM photo WHERE state = 'waiting' AND report_id IS NOT NULL)"
+        )
+    ).one()
+    return Queue(
+        [WaitingText(*row) for row in texts],
+        [WaitingPhoto(*row) for row in photos],
+        [HeldReport(*row) for row in held],
+        *counts,
+    )
+
+
+def waiting_text(session: Session, id: int) -> WaitingText | None:
+    """Give one text that waits; None where it does not wait, or not for the visitor."""
+    found = session.execute(text(f"{_TEXTS} AND review.id = :id"), {"id": id}).one_or_none()
+    return None if found is None else WaitingText(*found)
+
+
+def decide_text(
+    session: Session,
+    waiting: WaitingText,
+    person_id: int,
+    *,
+    state: ReviewState,
+    public_text: str,
+    reason: str,
+) -> None:
+    """Say what becomes public of a text, and why not all of it.
+
+    Parameters
+    ----------
+    session : Session
+        Of a moderator. Nothing is committed here.
+    waiting : WaitingText
+    person_id : int
+        The moderator.
+    state : ReviewState
+    public_text : str
+        What everybody may read.
+    reason : str
+        Told to the reporter, and to everybody.
+
+    Raises
+    ------
+    Decided
+    """
+    decided = session.execute(
+        text(
+            "UPDATE text_review SET state = CAST(:state AS review_state), reason = :reason, "
+            "decided_at = now(), decided_by_id = :person_id "
+            "WHERE id = :id AND state = 'waiting' RETURNING id"
+        ),
+        {"id": waiting.id, "state": state.value, "reason": reason, "person_id": person_id},
+    ).one_or_none()
+    if decided is None:
+        raise Decided
+    session.execute(
+        text("UPDATE report SET public_text = :public_text WHERE id = :id"),
+        {"id": waiting.report_id, "public_text": public_text},
+    )
+    detail = {"state": state.value, "round": waiting.round, "reason": reason}
+    audit.add(session, person_id, "text.decide", f"report {waiting.report_id}", detail)
+
+
+def show_photo(session: Session, id: int, person_id: int) -> None:
+    """Let everybody see a photo.
+
+    Raises
+    ------
+    Decided
+    """
+    _review(session, id, person_id, "photo.show", change="state = 'public'", values={})
+
+
+def refuse_photo(session: Session, id: int, person_id: int, reason: str) -> None:
+    """Never show a photo. Its files are deleted.
+
+    Raises
+    ------
+    Decided
+    """
+    change = "state = 'refused', key = NULL, reason = :reason"
+    _review(session, id, person_id, "photo.refuse", change=change, values={"reason": reason})
+
+
+def replace_photo(session: Session, id: int, person_id: int, *, key: str) -> None:
+    """Put other files in place of a photo's own, which are deleted, and let everybody see them.
+
+    Raises
+    ------
+    Decided
+    """
+    change = "state = 'public', key = :key"
+    _review(session, id, person_id, "photo.blur", change=change, values={"key": key})
+
+
+def _review(
+    session: Session,
+    id: int,
+    person_id: int,
+    action: str,
+    *,
+    change: str,
+    values: dict[str, str],
+) -> None:
+    reviewed = session.execute(
+        text(
+            f"UPDATE photo SET {change}, reviewed_by_id = :person_id "  # noqa: S608 (our own words)
+            "WHERE id = :id AND state = 'waiting' AND report_id IS NOT NULL RETURNING report_id"
+        ),
+        {"id": id, "person_id": person_id} | values,
+    ).one_or_none()
+    if reviewed is None:
+        raise Decided
+    detail = {name: value for name, value in values.items() if name == "reason"}
+    subject = f"report {reviewed.report_id}"
+    audit.add(session, person_id, action, subject, {"photo": id, **detail})
+
+
+def hold(session: Session, report_id: int, person_id: int, reason: str) -> None:
+    """Take a whole report out of sight.
+
+    Raises
+    ------
+    Decided
+        Where it is held, or stands where it cannot be held.
+    """
+    _move(session, report_id, person_id, Status.HELD, reason)
+
+
+def release(session: Session, report_id: int, person_id: int, reason: str) -> None:
+    """Show a held report again, as received.
+
+    Raises
+    ------
+    Decided
+    """
+    _move(session, report_id, person_id, Status.RECEIVED, reason)
+
+
+def _move(session: Session, report_id: int, person_id: int, to: Status, reason: str) -> None:
+    before = session.scalar(text("SELECT status FROM report WHERE id = :id"), {"id": report_id})
+    held = before == Status.HELD
+    if before is None or held == (to is Status.HELD):
+        raise Decided
+    moved = session.execute(
+        text(
+            "UPDATE report SET status = CAST(:to AS report_status), "
+            "closed_at = CASE WHEN :to = 'held' THEN closed_at END "
+            "WHERE id = :id AND status = CAST(:before AS report_status) RETURNING id"
+        ),
+        {"id": report_id, "to": to.value, "before": before},
+    ).one_or_none()
+    if moved is None:
+        raise Decided
+    session.execute(
+        text(
+            "INSERT INTO report_event (report_id, kind, from_status, to_status, note) VALUES "
+            "(:id, 'status', CAST(:before AS report_status), CAST(:to AS report_status), :note)"
+        ),
+        {"id": report_id, "before": before, "to": to.value, "note": reason if held else ""},
+    )
+    action = "report.hold" if to is Status.HELD else "report.release"
+    audit.add(session, person_id, action, f"report {report_id}", {"reason": reason})
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a moderator said of a text, as everybody may know it."""
+
+    round: int
+    state: ReviewState
+    reason: str
+    created_at: datetime
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedText:
+    """The text of a report: what everybody reads, and what moderators said of it.
+
+    Attributes
+    ----------
+    public_text : str
+    reviews : tuple of Review
+        At most two: the first, and one after an appeal. None where nothing was found.
+    own : bool
+        Whether the visitor has sent the report.
+    """
+
+    public_text: str
+    reviews: tuple[Review, ...]
+    own: bool
+
+    @property
+    def can_appeal(self) -> bool:
+        """Whether the visitor may ask for another moderator's eyes."""
+        return (
+            self.own
+            and len(self.reviews) == 1
+            and self.reviews[0].state in {ReviewState.SHORTENED, ReviewState.REFUSED}
+        )
+
+
+def text_of(session: Session, report_id: int) -> ReviewedText:
+    """Give the text of a report, and what moderators said of it.
+
+    Parameters
+    ----------
+    session : Session
+    report_id : int
+        Of a report that is public.
+
+    Returns
+    -------
+    ReviewedText
+    """
+    public_text, own = session.execute(
+        text("SELECT public_text, visitor_reported(id) FROM report WHERE id = :id"),
+        {"id": report_id},
+    ).one()
+    found = session.execute(
+        text(
+            "SELECT round, state, reason, created_at, decided_at FROM text_review "
+            "WHERE report_id = :id ORDER BY round"
+        ),
+        {"id": report_id},
+    )
+    reviews = (Review(row.round, ReviewState(row.state), *row[2:]) for row in found)
+    return ReviewedText(public_text, tuple(reviews), own)
+
+
+def appeal(session: Session, report_id: int, reason: str) -> None:
+    """Ask for another moderator's eyes, once.
+
+    Parameters
+    ----------
+    session : Session
+        Of the reporter. Nothing is committed here.
+    report_id : int
+    reason : str
+
+    Raises
+    ------
+    Decided
+        Where there is nothing to appeal against, or it was appealed against before.
+    """
+    if not text_of(session, report_id).can_appeal:
+        raise Decided
+    asked = session.execute(
+        text(
+            "INSERT INTO text_appeal (report_id, reason) VALUES (:id, :reason) "
+            "ON CONFLICT DO NOTHING RETURNING report_id"
+        ),
+        {"id": report_id, "reason": reason},
+    ).one_or_none()
+    if asked is None:
+        raise Decided
+    session.execute(
+        text("INSERT INTO text_review (report_id, round) VALUES (:id, 2)"), {"id": report_id}
+    )
+
+
+def forget_contacts(session: Session, days: int) -> int:
+    """Erase how to reach the reporters of reports that were closed so many days ago.
+
+    Parameters
+    ----------
+    session : Session
+        As the owner of the store. Nothing is committed here.
+    days : int
+
+    Returns
+    -------
+    int
+        Of how many reports.
+    """
+    erased = session.scalars(
+        text(
+            "DELETE FROM report_contact USING report WHERE report.id = report_id "
+            "AND closed_at < now() - make_interval(days => :days) RETURNING report_id"
+        ),
+        {"days": days},
+    )
+    return len(erased.all())

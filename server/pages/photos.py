@@ -1,0 +1,130 @@
+"""Photos: those chosen in the form, and those of reports, to whoever may see them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from data.photo_store import PhotoStore, Size, new_key
+from data.queries import photos
+from data.queries.photos import Files
+from server.dependencies import Reading, Writing
+from server.languages import Language
+from server.photos import BYTES_LIMIT, MEDIA_TYPE, PHOTOS_LIMIT, PhotoError, PhotoFault, clean
+from server.problems import Problem
+from server.submissions import Fault
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of the files that came with a form.
+
+    Attributes
+    ----------
+    faults : tuple of Fault
+        One for each file that is not taken.
+    """
+
+    faults: tuple[Fault, ...] = ()
+
+
+def store_of(request: Request) -> PhotoStore:
+    """Give the photo store of this installation."""
+    store: PhotoStore = request.app.state.photo_store
+    return store
+
+
+def received(
+    request: Request,
+    album: Annotated[str, Form()] = "",
+    files: Annotated[list[UploadFile | str], File(alias="photos")] = [],  # noqa: B006 (FastAPI copies it)
+    drop_photo: Annotated[list[str], Form()] = [],  # noqa: B006 (as above)
+) -> Received:
+    """Keep the photos that came with a form, so that no fault of the form loses them.
+
+    This is done, and committed, before anything else of the form is looked at: no connection waits
+    while photos are decoded.
+    """
+    # A program that fills in the form may send no file as an empty text.
+    chosen = [file for file in files if not isinstance(file, str) and (file.filename or file.size)]
+    left_out = {int(id) for id in drop_photo if id.isdecimal() and len(id) < 19}
+    if not album or not (chosen or left_out):
+        return Received()
+    engine, language = request.app.state.engine, request.state.language
+    with Session(engine) as session:
+        photos.leave_out(session, album, left_out)
+        room = PHOTOS_LIMIT - len(photos.chosen(session, album))
+        session.commit()
+    faults = list(_keep(request, album, chosen[:room]))
+    if len(chosen) > room:
+        faults.append(PhotoFault.TOO_MANY)
+    return Received(tuple(Fault("photos", fault, said(fault, language)) for fault in faults))
+
+
+def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator[PhotoFault]:
+    store = store_of(request)
+    for file in files:
+        sent = file.file.read(BYTES_LIMIT + 1)
+        try:
+            photo = clean(sent)
+        except PhotoError as error:
+            yield error.fault
+            continue
+        key = new_key()
+        store.put(key, Size.LARGE, photo.large)
+        store.put(key, Size.SMALL, photo.small)
+        with Session(request.app.state.engine) as session:
+            added = photos.choose(
+                session, album, key=key, sent=sent, width=photo.width, height=photo.height
+            )
+            session.commit()
+        if not added:
+            store.delete(key)
+
+
+def said(fault: PhotoFault, language: Language) -> str:
+    """Say why a file is not taken, and what to do."""
+    _ = language.gettext
+    messages = {
+        PhotoFault.NOT_A_PHOTO: _(
+            "One of the files is no photo that we can read. Send JPEG, PNG, WebP or HEIC, as phones "
+            "make them."
+        ),
+        PhotoFault.TOO_LARGE: _("One of the photos is larger than 10 MB. Send a smaller one."),
+        PhotoFault.TOO_MANY_PIXELS: _(
+            "One of the photos has too many pixels. Make it smaller, or send a screenshot of it."
+        ),
+        PhotoFault.TOO_MANY: _("A report can have 5 photos. Those beyond were left out."),
+        PhotoFault.BUSY: _(
+            "Too many photos arrive at this moment. Choose yours again in a minute."
+        ),
+    }
+    return messages[fault]
+
+
+@router.get("/photos/{id:int}/{size}.webp")
+def read_photo(request: Request, id: int, size: Size, session: Reading) -> Response:
+    """Give a photo of a report to whoever may see it."""
+    return _file(request, photos.files(session, id) if id < 2**63 else None, size)
+
+
+@router.get("/report/photos/{id:int}.webp")
+def read_chosen(request: Request, id: int, session: Writing, album: str = "") -> Response:
+    """Give a photo to the form in which it was chosen."""
+    found = photos.files(session, id, album) if album and id < 2**63 else None
+    return _file(request, found, Size.SMALL)
+
+
+def _file(request: Request, found: Files | None, size: Size) -> Response:
+    content = store_of(request).get(found.key, size) if found else None
+    if found is None or content is None:
+        _ = request.state.language.gettext
+        raise Problem(404, _("No such photo"), _("This photo is not there, or it is not public."))
+    # Not for long: a moderator may still take the report out of sight.
+    kept = "public, max-age=300" if found.public else "private, no-store"
+    return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": kept})

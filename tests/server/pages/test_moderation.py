@@ -1,0 +1,358 @@
+"""Texts that point at persons: told to their writer, held, judged with reasons, appealed once."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from data.models import (
+    AuditEntry,
+    Photo,
+    PhotoState,
+    Report,
+    ReportContact,
+    ReviewState,
+    TextReview,
+)
+from data.photo_store import PhotoFolder, Size
+from geo.roles import Role
+from geo.statuses import Status
+from server.upkeep import delete_discarded, forget
+from tests.people import person, signed_in
+from tests.places import IN_EASTSIDE, found_city
+from tests.server.test_photos import opened, picture, written
+
+HELD = "Dark at night. Call me: 816-555-0142."
+
+
+@pytest.fixture
+def city(engine):
+    with Session(engine) as session:
+        found_city(session)
+        session.commit()
+
+
+@pytest.fixture
+def sign_in(client, engine):
+    """Has the browser be somebody of a role; returns who."""
+
+    def sign_in(role=None, id=None):
+        if id is None:
+            with Session(engine) as session:
+                id = person(session, role)
+                session.commit()
+        client.cookies.clear()
+        signed_in(client, engine, id)
+        return id
+
+    return sign_in
+
+
+def fields(page: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+
+
+@pytest.fixture
+def send(client, city):
+    def send(description=HELD, page=None, files=(), **typed):
+        page = page or client.get("/report").text
+        lon, lat = IN_EASTSIDE
+        filled = fields(page) | {"category": "light_out", "lat": str(lat), "lon": str(lon)}
+        filled |= {"description": description} | typed
+        return client.post("/report", data=filled, files=files, follow_redirects=False)
+
+    return send
+
+
+@pytest.fixture
+def held(send, client):
+    """The page of a report whose text is held."""
+    asked = send()
+    answer = send(page=asked.text, screened=fields(asked.text)["screened"])
+    assert answer.status_code == 303
+    return answer.headers["location"].partition("?")[0]
+
+
+def report(engine) -> Report:
+    with Session(engine) as session:
+        return session.scalars(select(Report)).one()
+
+
+def decide(client: TestClient, engine, decision: str, **values):
+    with Session(engine) as session:
+        waiting = session.scalar(select(TextReview.id).order_by(TextReview.round.desc()).limit(1))
+    values |= {"decision": decision}
+    return client.post(f"/moderation/texts/{waiting}", data=values, follow_redirects=False)
+
+
+class TestAtEntry:
+    def test_what_was_found_is_shown_with_its_reason_and_what_would_be_public(self, send, engine):
+        answer = send()
+        assert answer.status_code == 200
+        assert "<mark>816-555-0142</mark>" in answer.text
+        assert "This looks like a phone number." in answer.text
+        assert "It is not public there." in answer.text
+        previewed = re.findall(
+            r'<blockquote class="screened">(.*?)</blockquote>', answer.text, re.DOTALL
+        )
+        assert "0142" in previewed[0]
+        assert "0142" not in previewed[1]
+        with Session(engine) as session:
+            assert session.scalars(select(Report)).all() == []
+
+    def test_reworded_it_is_public_at_once(self, send, client, engine):
+        answer = send(page=send().text, description="Dark at night")
+        assert answer.status_code == 303
+        assert report(engine).public_text == "Dark at night"
+        assert "Dark at night" in client.get(answer.headers["location"]).text
+
+    def test_reworded_badly_it_is_asked_again(self, send):
+        asked = send()
+        answer = send(
+            page=asked.text, description="816-555-0143", screened=fields(asked.text)["screened"]
+        )
+        assert "<mark>816-555-0143</mark>" in answer.text
+
+    def test_sent_anyway_the_report_is_public_and_its_text_waits(self, held, client, engine):
+        assert report(engine).status is Status.RECEIVED
+        assert (report(engine).description, report(engine).public_text) == (HELD, "")
+        page = client.get(held).text
+        assert "0142" not in page
+        assert "The text waits for a moderator" in page
+
+    def test_in_spanish_the_reasons_are_too(self, send, client):
+        client.cookies.set("language", "es")
+        client.get("/report?lang=es")
+        assert "Esto parece un número de teléfono." in send().text
+
+
+class TestQueue:
+    @pytest.mark.parametrize("role", [None, Role.STAFF])
+    def test_only_moderators_see_it(self, held, client, engine, sign_in, role):
+        assert client.get("/moderation").status_code == 401
+        sign_in()
+        assert client.get("/moderation").status_code == 403
+        assert decide(client, engine, "approved").status_code == 403
+
+    def test_a_text_is_shown_with_what_was_found_in_it(self, held, client, sign_in):
+        sign_in(Role.MODERATOR)
+        page = client.get("/moderation").text
+        assert "<mark>816-555-0142</mark>" in page
+        assert "Texts that wait</h2>".replace("</h2>", " (1)") in page
+
+    def test_approved_it_is_public_as_it_is(self, held, client, engine, sign_in):
+        sign_in(Role.MODERATOR)
+        assert decide(client, engine, "approved").status_code == 303
+        client.cookies.clear()
+        assert "0142" in client.get(held).text
+
+    def test_shortened_the_rest_is_public_with_the_reason(self, held, client, engine, sign_in):
+        sign_in(Role.MODERATOR)
+        answer = decide(
+            client, engine, "shortened", public_text="Dark at night.", reason="A number"
+        )
+        assert answer.status_code == 303
+        client.cookies.clear()
+        page = client.get(held).text
+        assert "Dark at night." in page
+        assert "0142" not in page
+        assert "A number" in page
+
+    @pytest.mark.parametrize("decision", ["shortened", "refused"])
+    def test_less_than_all_needs_a_reason(self, held, client, engine, sign_in, decision):
+        sign_in(Role.MODERATOR)
+        assert decide(client, engine, decision, public_text="Dark").status_code == 422
+        assert report(engine).public_text == ""
+
+    def test_what_was_decided_is_not_decided_again(self, held, client, engine, sign_in):
+        sign_in(Role.MODERATOR)
+        decide(client, engine, "approved")
+        sign_in(Role.MODERATOR)
+        assert decide(client, engine, "refused", reason="Late").status_code == 409
+        assert report(engine).public_text == HELD
+
+    def test_every_decision_is_written_down(self, held, client, engine, sign_in):
+        who = sign_in(Role.MODERATOR)
+        decide(client, engine, "refused", reason="A number")
+        with Session(engine) as session:
+            entry = session.scalars(
+                select(AuditEntry).where(AuditEntry.action == "text.decide")
+            ).one()
+        assert (entry.person_id, entry.subject) == (who, f"report {report(engine).id}")
+        assert entry.detail == {"state": "refused", "round": 1, "reason": "A number"}
+
+    def test_the_store_refuses_a_decision_in_the_name_of_another(
+        self, held, client, engine, sign_in
+    ):
+        who = sign_in(Role.MODERATOR)
+        with Session(engine) as session:
+            session.execute(text("SET LOCAL ROLE porchlight_web"))
+            session.execute(
+                text("SELECT set_config('porchlight.person', :who, true), "
+                     "set_config('porchlight.strong', 'true', true)"), {"who": str(who)},
+            )  # fmt: skip
+            with pytest.raises(Exception, match="row-level security"):
+                session.execute(text(
+                    "UPDATE text_review SET state = 'approved', decided_at = now(), "
+                    "decided_by_id = 0"
+                ))  # fmt: skip
+
+
+class TestAppeal:
+    @pytest.fixture
+    def author(self, sign_in):
+        return sign_in()
+
+    @pytest.fixture
+    def refused(self, author, held, client, engine, sign_in):
+        first = sign_in(Role.MODERATOR)
+        decide(client, engine, "refused", reason="A number")
+        return held, first
+
+    def test_the_author_reads_the_reason_and_appeals_once(self, refused, author, client, sign_in):
+        page, _first = refused
+        sign_in(id=author)
+        assert "A number" in client.get(page).text
+        assert "Appeal" in client.get(page).text
+        answer = client.post(f"{page}/appeal", data={"reason": "It is the city's own number"})
+        assert answer.status_code == 200
+        assert "The text waits" in answer.text
+        again = client.post(f"{page}/appeal", data={"reason": "Once more"})
+        assert again.status_code == 409
+
+    def test_another_moderator_decides(self, refused, author, client, engine, sign_in):
+        page, first = refused
+        sign_in(id=author)
+        client.post(f"{page}/appeal", data={"reason": "It is the city's own number"})
+        sign_in(id=first)
+        assert "another moderator decides" in client.get("/moderation").text
+        assert decide(client, engine, "approved").status_code == 409
+        sign_in(Role.MODERATOR)
+        assert "the city&#39;s own number" in client.get("/moderation").text
+        assert decide(client, engine, "approved").status_code == 303
+        client.cookies.clear()
+        assert "0142" in client.get(page).text
+
+    def test_nobody_else_appeals_or_reads_the_appeal(self, refused, author, client, sign_in):
+        page, _first = refused
+        client.cookies.clear()
+        assert client.post(f"{page}/appeal", data={"reason": "x"}).status_code == 401
+        sign_in()
+        assert "Appeal" not in client.get(page).text
+        assert client.post(f"{page}/appeal", data={"reason": "x"}).status_code == 409
+
+
+class TestPhotos:
+    @pytest.fixture
+    def photo(self, send, engine) -> Photo:
+        plate = picture(800, 800, colour="white")
+        for x in range(200, 400, 4):
+            plate.paste("black", (x, 200, x + 2, 400))
+        send("", files=[("photos", ("a.png", written(plate, "PNG")))])
+        with Session(engine) as session:
+            return session.scalars(select(Photo)).one()
+
+    def now(self, engine) -> Photo:
+        with Session(engine) as session:
+            return session.scalars(select(Photo)).one()
+
+    def decide(self, client, photo, decision, **values):
+        values |= {"decision": decision}
+        return client.post(f"/moderation/photos/{photo.id}", data=values, follow_redirects=False)
+
+    def test_a_moderator_sees_it_while_it_waits(self, photo, client, sign_in):
+        sign_in(Role.MODERATOR)
+        assert f"/photos/{photo.id}/large.webp" in client.get("/moderation").text
+        answer = client.get(f"/photos/{photo.id}/large.webp")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-store")
+
+    def test_refused_its_files_are_deleted(self, photo, client, engine, settings, sign_in):
+        sign_in(Role.MODERATOR)
+        assert self.decide(client, photo, "refused", reason="A face").status_code == 303
+        assert (self.now(engine).state, self.now(engine).key) == (PhotoState.REFUSED, None)
+        store = PhotoFolder(settings.var / "photos")
+        assert delete_discarded(engine, store) == 1
+        assert list(store.keys(-1)) == []
+
+    def test_its_author_reads_why(self, client, sign_in, send, engine):
+        author = sign_in()
+        answer = send("", files=[("photos", ("a.png", written(picture(), "PNG")))])
+        sign_in(Role.MODERATOR)
+        self.decide(client, self.now(engine), "refused", reason="A face")
+        sign_in(id=author)
+        assert "A face" in client.get(answer.headers["location"]).text
+
+    def test_marked_parts_are_blurred_in_a_new_file(self, photo, client, engine, settings, sign_in):
+        sign_in(Role.MODERATOR)
+        answer = self.decide(client, photo, "public", box=["0.25,0.25,0.25,0.25"])
+        assert answer.status_code == 303
+        assert self.now(engine).key != photo.key
+        store = PhotoFolder(settings.var / "photos")
+        assert delete_discarded(engine, store) == 1
+        assert store.get(photo.key, Size.LARGE) is None
+        client.cookies.clear()
+        shown = opened(client.get(f"/photos/{photo.id}/large.webp").content).convert("L")
+        darkest, lightest = shown.crop((210, 210, 390, 390)).getextrema()
+        assert lightest - darkest < 40
+
+    @pytest.mark.parametrize("box", ["1,2,3,4", "a", "0.1,0.1,0.1", "nan,0,1,1"])
+    def test_marks_that_are_none_are_refused(self, photo, client, engine, sign_in, box):
+        sign_in(Role.MODERATOR)
+        assert self.decide(client, photo, "public", box=[box]).status_code == 422
+        assert self.now(engine).state is PhotoState.WAITING
+
+    def test_nobody_else_decides(self, photo, client, engine, sign_in):
+        assert self.decide(client, photo, "public").status_code == 401
+        sign_in()
+        assert self.decide(client, photo, "public").status_code == 403
+        assert self.now(engine).state is PhotoState.WAITING
+
+
+class TestWholeReports:
+    def test_held_it_is_out_of_sight_until_it_is_released(self, held, client, engine, sign_in):
+        id = report(engine).id
+        sign_in(Role.MODERATOR)
+        hold = {"held": "true", "reason": "Names a person"}
+        assert client.post(f"/moderation/reports/{id}", data=hold).status_code == 200
+        assert report(engine).status is Status.HELD
+        assert "Waiting for a moderator" in client.get(held).text
+        assert "Reports out of sight" in client.get("/moderation").text
+        release = {"held": "false", "reason": "All is well"}
+        assert client.post(f"/moderation/reports/{id}", data=release).status_code == 200
+        client.cookies.clear()
+        page = client.get(held).text
+        assert "All is well" in page
+        assert "Names a person" not in page
+
+    def test_nobody_else_holds_one(self, held, client, engine, sign_in):
+        sign_in()
+        hold = {"held": "true", "reason": "x"}
+        answer = client.post(f"/moderation/reports/{report(engine).id}", data=hold)
+        assert answer.status_code == 403
+        assert report(engine).status is Status.RECEIVED
+
+
+class TestRetention:
+    def test_a_contact_is_erased_some_days_after_its_report_is_closed(self, send, engine):
+        send("", email="neighbour@example.org")
+        with Session(engine) as session:
+            closed = datetime.now(UTC) - timedelta(days=80)
+            session.execute(update(Report).values(
+                reported_at=closed, occurred_at=closed, closed_at=closed
+            ))  # fmt: skip
+            session.commit()
+        forget(engine, 90)
+        with Session(engine) as session:
+            assert session.scalar(select(ReportContact.email)) == "neighbour@example.org"
+        forget(engine, 79)
+        with Session(engine) as session:
+            assert session.scalar(select(ReportContact.email)) is None
+
+
+def test_the_states_of_a_review_are_told(client):
+    from server.pages.moderation import REVIEWS  # noqa: PLC0415
+
+    assert set(REVIEWS) == set(ReviewState)
