@@ -39,8 +39,10 @@ def token(engine) -> str:
     return re.search(r"token=([^&]+)", link(engine))[1]
 
 
-def used(client, token, next="/account"):
-    return client.post("/sign-in/link", data={"token": token, "next": next}, follow_redirects=False)
+def used(client, token, onward="/account"):
+    return client.post(
+        "/sign-in/link", data={"token": token, "next": onward}, follow_redirects=False
+    )
 
 
 class TestLink:
@@ -203,9 +205,9 @@ class TestPassword:
 
         class Counting:
             @staticmethod
-            def verify(hash, password):
-                verified.append(hash.split("$")[3])
-                return hasher.verify(hash, password)
+            def verify(stored_hash, password):
+                verified.append(stored_hash.split("$")[3])
+                return hasher.verify(stored_hash, password)
 
         monkeypatch.setattr(passwords, "_HASHER", Counting)
         assert passwords.fits(stored, PASSWORD)

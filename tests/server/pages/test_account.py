@@ -1,0 +1,156 @@
+"""What somebody sees of their own account, and what they can end."""
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from data.models import Person, Report, ReportContact, SignIn
+from geo.roles import Role
+from server.pages.account import named
+from tests.people import person, signed_in
+from tests.places import found_city
+from tests.reports import new, send
+
+EMAIL = "rosa@example.org"
+
+
+@pytest.fixture
+def rosa(engine):
+    with Session(engine) as session:
+        id = person(session, email=EMAIL)
+        session.commit()
+    return id
+
+
+@pytest.fixture
+def report(engine, rosa):
+    with Session(engine) as session:
+        found_city(session)
+        id = send(session, new("noise_spot", description="own words", address="3412 Norton Ave"))
+        session.execute(update(Report).values(reporter_id=rosa))
+        session.execute(insert(ReportContact).values(report_id=id, email=EMAIL, phone="816"))
+        session.commit()
+    return id
+
+
+def test_whoever_is_not_signed_in_is_shown_the_way(client):
+    answer = client.get("/account", headers={"Accept": "text/html"})
+    assert answer.status_code == 401
+    assert "/sign-in?next=%2Faccount" in answer.text or "/sign-in?next=/account" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/account", "/account/export", "/account/delete"]
+)  # fmt: skip
+def test_pages_of_an_account_are_kept_by_nobody(client, engine, rosa, path):
+    answer = signed_in(client, engine, rosa, strong=False).get(path)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_name_and_language_are_kept_and_pages_come_in_that_language(client, engine, rosa):
+    signed_in(client, engine, rosa, strong=False)
+    answer = client.post("/account", data={"name": "  Rosa ", "language": "es"})
+    assert '<html lang="es">' in answer.text
+    assert 'value="Rosa"' in answer.text
+    client.post("/account", data={"name": "x" * 300, "language": "xx"})
+    with Session(engine) as session:
+        stored = session.get_one(Person, rosa)
+        assert (len(stored.name), stored.language) == (200, "es")
+
+
+def test_each_browser_is_listed_and_can_be_signed_out(client, engine, rosa):
+    with TestClient(client.app) as other:
+        signed_in(other, engine, rosa, strong=False)
+        signed_in(client, engine, rosa, strong=False)
+        text = client.get("/account").text
+        assert text.count("/end") == 3  # both, and everywhere
+        assert text.count("this one") == 1
+        with Session(engine) as session:
+            first = session.scalars(select(func.min(SignIn.id))).one()
+        client.post(f"/account/sign-ins/{first}/end")
+        assert other.get("/account").status_code == 401
+        assert client.get("/account").status_code == 200
+
+
+def test_signing_out_everywhere_leaves_no_browser_signed_in(client, engine, rosa):
+    with TestClient(client.app) as other:
+        signed_in(other, engine, rosa, strong=False)
+        signed_in(client, engine, rosa, strong=False).post("/account/sign-ins/end")
+        assert other.get("/account").status_code == 401
+
+
+def test_the_browsers_of_others_can_not_be_signed_out(client, engine, rosa):
+    with Session(engine) as session:
+        stranger = person(session)
+        session.commit()
+    with TestClient(client.app) as other:
+        signed_in(other, engine, rosa, strong=False)
+        with Session(engine) as session:
+            theirs = session.scalars(select(SignIn.id)).one()
+        signed_in(client, engine, stranger).post(f"/account/sign-ins/{theirs}/end")
+        assert other.get("/account").status_code == 200
+
+
+def test_all_that_is_held_comes_as_a_file(client, engine, rosa, report):
+    signed_in(client, engine, rosa, strong=False)
+    answer = client.get("/account/export")
+    assert "attachment" in answer.headers["content-disposition"]
+    held = answer.json()
+    assert held["person"]["e-mail address"] == EMAIL
+    assert [one["browser"] for one in held["sign-ins"]] == ["Test browser"]
+    (one,) = held["reports"]
+    assert (one["id"], one["description"], one["address"]) == (
+        report,
+        "own words",
+        "3412 Norton Ave",
+    )
+    assert one["contact"]["phone"] == "816"
+    assert held["roles"] == []
+
+
+def test_a_deleted_account_leaves_reports_that_nobody_sent(client, engine, rosa, report):
+    signed_in(client, engine, rosa, strong=False)
+    asked = client.post("/account/delete")
+    assert "Delete your account?" in asked.text
+    client.post("/account/delete", data={"sure": "1"})
+    with Session(engine) as session:
+        assert session.get(Person, rosa) is None
+        assert session.get_one(Report, report).reporter_id is None
+        assert session.scalars(select(ReportContact)).all() == []
+        assert session.scalars(select(SignIn)).all() == []
+    assert client.get("/account").status_code == 401
+
+
+def test_people_of_the_sample_city_stay(client, engine, rosa):
+    with Session(engine) as session:
+        session.execute(update(Person).values(is_sample=True))
+        session.commit()
+    signed_in(client, engine, rosa, strong=False)
+    assert client.post("/account/delete", data={"sure": "1"}).status_code == 403
+
+
+def test_the_header_leads_to_what_a_role_is_for(client, engine):
+    assert "/sign-in?next=" in client.get("/").text
+    with Session(engine) as session:
+        moderator = person(session, Role.MODERATOR)
+        session.commit()
+    text = signed_in(client, engine, moderator).get("/").text
+    assert 'href="/moderation"' in text
+    assert 'href="/work"' not in text
+    assert 'href="/people"' not in text
+    assert "/sign-out" in text
+
+
+@pytest.mark.parametrize(
+    ("says", "name"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile/15E148 Safari/604.1", "Safari, iPhone"),
+        ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120.0.0.0 Mobile Safari/537.36", "Chrome, Android"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/120.0.0.0 Safari/537.36 Edg/120.0", "Edge, Windows"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0", "Firefox, Linux"),
+        ("curl/8", ""),
+    ],
+)  # fmt: skip
+def test_browsers_are_named_as_people_know_them(says, name):
+    assert named(says) == name
