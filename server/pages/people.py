@@ -272,13 +272,13 @@ def invite(request: Request, session: Accounts, who: Who, id: int) -> RedirectRe
 def _send_invitation(request: Request, session: Session, person: Known) -> None:
     assert person.email is not None
     settings = request.app.state.settings
-    theirs = language(person.language).gettext
+    _ = language(person.language).gettext
     token = invitations.token(session, keys.secret_of(request), person.id)
     mail.post(
         session,
         person.email,
-        theirs("Your account at Porchlight {city}").format(city=settings.city_name),
-        theirs(
+        _("Your account at Porchlight {city}").format(city=settings.city_name),
+        _(
             "An administrator has given you an account at Porchlight {city}. Choose a password "
             "here:\n\n{link}\n\nThe link works once, for {days} days. You will also need an app for "
             "one-time codes on your phone."
