@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ def asset(path: str) -> str:
 
 
 @pass_context
-def _day(context: Context, moment: datetime) -> str:
-    local = moment.astimezone(context["time_zone"])
+def _day(context: Context, moment: datetime | date) -> str:
+    local = moment.astimezone(context["time_zone"]) if isinstance(moment, datetime) else moment
     return str(format_date(local, "medium", locale=context["language"].locale))
 
 

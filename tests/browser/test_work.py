@@ -1,0 +1,98 @@
+"""The work list in a browser: by keys, on a phone, by day and by night, in English and Spanish."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from sqlalchemy.orm import Session
+
+from data import database
+from data.queries import sign_ins
+from geo.roles import Role
+from tests.browser.test_pages import DEVICES, LANGUAGES, WCAG
+from tests.people import person
+
+
+@pytest.fixture
+def signed_in_page(city_url, site, open_context):
+    """Open a page that an administrator has signed in to."""
+    engine = database.engine(city_url)
+
+    def opener(**options) -> Page:
+        with Session(engine) as session:
+            id = person(session, Role.ADMINISTRATOR)
+            token = sign_ins.begin(session, id, strong=True, browser="Test browser")
+            session.commit()
+        context = open_context(**options)
+        context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
+        return context.new_page()
+
+    yield opener
+    engine.dispose()
+
+
+def ticked(page: Page) -> list[str]:
+    return page.locator("[data-work-list] tbody input:checked").evaluate_all(
+        "all => all.map((one) => one.value)"
+    )
+
+
+def test_a_list_is_worked_through_by_keys_alone(signed_in_page):
+    page = signed_in_page(**DEVICES["desk"])
+    page.goto("/work?kind=lighting&status=received")
+    boxes = page.locator("[data-work-list] tbody input")
+    values = boxes.evaluate_all("all => all.map((one) => one.value)")
+    boxes.first.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    assert ticked(page) == values[:2]
+    expect(page.locator("[data-ticked]")).to_have_text("2 ticked")
+    page.locator("#template").select_option(index=1)
+    expect(page.locator("#note")).not_to_have_value("")
+    expect(page.locator("#to")).not_to_have_value("")
+    page.locator("#to").select_option("confirmed")
+    page.get_by_role("button", name="Change them").press("Enter")
+    expect(page.get_by_role("status").first).to_have_text("2 reports were changed.")
+    page.get_by_role("link", name="Back to the work list").click()
+    link = page.locator("[data-work-list] tbody a").nth(2).get_attribute("href")
+    boxes.nth(2).focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"{link}$"))
+
+
+def test_keys_disturb_nobody_who_types_elsewhere(signed_in_page):
+    page = signed_in_page(**DEVICES["desk"])
+    page.goto("/work")
+    page.locator("#note").fill("")
+    page.locator("#note").press_sequentially("jxk")
+    expect(page.locator("#note")).to_have_value("jxk")
+    page.locator("body").press("x")
+    assert ticked(page) == []
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_anybody_of_the_city_can_use_it(signed_in_page, language, device):
+    page = signed_in_page(**DEVICES[device], locale=LANGUAGES[language])
+    page.goto("/work?status=received")
+    first = page.locator("[data-work-list] tbody a").first.get_attribute("href")
+    for path in ("/work?status=received", first):
+        page.goto(path)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+            found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+            violations = [
+                f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+                for violation in found.response["violations"]
+                for node in violation["nodes"]
+            ]
+            assert violations == [], f"{path} in {scheme}"
+        for width in (page.viewport_size["width"], 320):
+            page.set_viewport_size({"width": width, "height": 844})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} scrolls sideways at {width} px"
