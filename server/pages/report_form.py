@@ -205,13 +205,15 @@ def send_form(
         sent = submissions.check(session, draft, positions, language, city)
         # A second tap must not be asked whether its own report is the same.
         submitted = reports.sent_before(session, key=sent.key, body_hash=sent.body_hash)
-        if submitted is None and (held := _held(request, form, sent.description)):
-            return held
-        if submitted is None and not new:
-            same = reports.nearby_same(session, sent.place, sent.category, positions.homes(session))
-            if same:
-                return _same_page(request, session, settings, form=form, sent=sent, same=same)
         if submitted is None:
+            asked = _held(request, form, sent.description)
+            if asked is None and not new:
+                homes = positions.homes(session)
+                same = reports.nearby_same(session, sent.place, sent.category, homes)
+                if same:
+                    asked = _same_page(request, session, settings, form, sent=sent, same=same)
+            if asked:
+                return asked
             limits.count_from_here(request, limits.reports_from_address(request))
             submitted = submissions.store(
                 session, sent, positions, language, city, reporter_id=visitor.person_id
@@ -413,8 +415,8 @@ def _same_page(
     request: Request,
     session: Session,
     settings: Settings,
-    *,
     form: ReportForm,
+    *,
     sent: Sent,
     same: Sequence[NearbyReport],
 ) -> HTMLResponse:
