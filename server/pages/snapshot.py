@@ -1,7 +1,9 @@
 """A map as one file, to take to a meeting without internet."""
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -42,6 +44,10 @@ _ATTRIBUTES: dict[str, dict[str, str]] = {
     "police_incidents": {"group": "offense_group"},
 }
 """As the layer's tiles carry them: attribute to public column."""
+
+
+_MAKING = threading.Semaphore(1)
+_PATIENCE_S = 10.0
 
 
 class NoCity(LookupError):  # noqa: N818 (it is the name of what is the case)
@@ -198,6 +204,23 @@ def _others(
     return made, len(found) <= MOST_FEATURES
 
 
+@contextmanager
+def _turn(language: Language) -> Iterator[None]:
+    """Wait for one's turn: a file takes tens of MiB to make, and a server's memory is shared."""
+    _ = language.gettext
+    if not _MAKING.acquire(timeout=_PATIENCE_S):
+        raise Problem(
+            503,
+            _("Others are saving maps, too"),
+            _("Several maps are being saved right now. Try again in half a minute."),
+            {"Retry-After": "30"},
+        )
+    try:
+        yield
+    finally:
+        _MAKING.release()
+
+
 @router.get("/snapshot")
 def download_snapshot(
     request: Request,
@@ -215,15 +238,16 @@ def download_snapshot(
         fault = {"loc": ("query", "bbox"), "msg": str(error)}
         raise RequestValidationError([fault]) from error
     try:
-        text = snapshot_of(
-            session,
-            settings,
-            language,
-            chosen=query.chosen(settings.zone),
-            box=box,
-            names=query.layer_names,
-            now=now,
-        )
+        with _turn(language):
+            text = snapshot_of(
+                session,
+                settings,
+                language,
+                chosen=query.chosen(settings.zone),
+                box=box,
+                names=query.layer_names,
+                now=now,
+            )
     except NoCity as error:
         raise Problem(
             404, _("Nothing to show yet"), _("No city has been imported into this site.")

@@ -185,3 +185,11 @@ def test_without_a_city_there_is_nothing_to_show(client):
     answer = client.get("/snapshot")
     assert answer.status_code == 404
     assert answer.json()["title"] == "Nothing to show yet"
+
+
+def test_who_has_to_wait_too_long_is_told_when_to_come_again(client, store, monkeypatch):
+    monkeypatch.setattr(snapshot, "_PATIENCE_S", 0.01)
+    with snapshot._MAKING:
+        answer = client.get("/snapshot")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert client.get("/snapshot").status_code == 200
