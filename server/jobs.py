@@ -8,7 +8,7 @@ such jobs and puts them back, so every job may run twice and must stand that.
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from data import database
 from data.queries import follows, mails
 from server.delivery import deliver
 from server.following import tell_all
+from server.nudges import nudge
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -93,15 +94,23 @@ def create_app(settings: Settings, engine: Engine) -> App:
         deliver(engine, settings, id)
 
     @made.periodic(cron="17 3 * * *")
-    @made.task(name="sweep", queue="upkeep", queueing_lock="sweep")
+    @made.task(name="sweep", queue="upkeep")
     def sweep(timestamp: int) -> None:
         with Session(engine) as session:
             mails.forget(session)
             follows.forget(session)
             session.commit()
 
+    @made.periodic(cron="23 13 * * 1-5")
+    @made.task(name="nudge_about_forgotten", queue="mail", lock="nudge")
+    def nudge_about_forgotten(timestamp: int) -> None:
+        with Session(engine) as session:
+            nudge(session, settings, datetime.now(UTC))
+            session.commit()
+
     @made.periodic(cron="* * * * *")
-    @made.task(name="tell_followers", queue="mail", queueing_lock="tell", lock="tell")
+    # No queueing lock: it would keep a job of a dead worker from being put back beside the next one.
+    @made.task(name="tell_followers", queue="mail", lock="tell")
     def tell_followers(timestamp: int) -> None:
         tell_all(engine, settings)
 
@@ -112,10 +121,13 @@ async def _put_back(app: App) -> None:
     """Put jobs of dead workers back, for as long as this worker works."""
     while True:
         await asyncio.sleep(TIMES.look_s)
+        stalled: Iterable[Job] = ()
         with suppress(ConnectorException):  # the worker itself says that the database is away
-            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=TIMES.dead_s):
-                logger.warning("A worker died over job %s; it is done again.", job.id)
+            stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=TIMES.dead_s)
+        for job in stalled:
+            with suppress(ConnectorException):  # another worker was quicker
                 await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))
+                logger.warning("A worker died over job %s; it is done again.", job.id)
 
 
 async def _work(app: App) -> None:

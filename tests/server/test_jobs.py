@@ -159,6 +159,24 @@ def test_a_worker_killed_over_its_jobs_loses_none_and_sends_none_twice(
     assert sorted(mailbox.subjects) == subjects
 
 
+def test_the_telling_of_a_dead_worker_does_not_keep_the_next_from_telling(
+    engine, smtp, monkeypatch
+):
+    monkeypatch.setattr(jobs, "TIMES", QUICK)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES "
+                "('mail', 'tell_followers', 'tell', '{\"timestamp\": 1}', 'doing'), "
+                "('mail', 'tell_followers', 'tell', '{\"timestamp\": 2}', 'todo')"
+            )
+        )
+    with jobs.working(smtp):
+        until(
+            lambda: not count(engine, "SELECT count(*) FROM procrastinate_jobs WHERE lock = 'tell'")
+        )
+
+
 def test_jobs_wait_for_nobody_longer_than_a_minute():
     assert jobs.TIMES.dead_s + 2 * jobs.TIMES.look_s < 60
     assert jobs.TIMES.heartbeat_s * 3 < jobs.TIMES.dead_s
