@@ -1,4 +1,5 @@
 from data.models.area import Area, AreaLayer, AreaPiece
+from data.models.association import JoinRequest, Meeting, MemberContact, WatchInvitation
 from data.models.base import Base
 from data.models.block_watch import BlockWatch
 from data.models.category import Category
@@ -48,6 +49,7 @@ from data.models.work import (
     CategoryTarget,
     FixAnswer,
     FixAsked,
+    Nudge,
     ResponseTemplate,
     SavedFilter,
 )
@@ -77,11 +79,15 @@ __all__ = [
     "GroundType",
     "HomeCell",
     "ImportRun",
+    "JoinRequest",
     "LandUse",
     "LayerChange",
     "LightStatus",
     "LocationType",
     "Mail",
+    "Meeting",
+    "MemberContact",
+    "Nudge",
     "Organization",
     "Pace",
     "Parcel",
@@ -115,4 +121,5 @@ __all__ = [
     "Told",
     "TransitStop",
     "VacantLot",
+    "WatchInvitation",
 ]

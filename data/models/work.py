@@ -102,7 +102,7 @@ class FixAsked(Base):
 class FixAnswer(Base):
     """A neighbour's word on whether it is fixed: one a neighbour each time a report is done.
 
-    The neighbour is a keyed hash, as of `Support`.
+    The neighbour is a hash: that of `Support`, of a link that was sent, or of who is signed in.
     """
 
     __tablename__ = "fix_answer"
@@ -113,4 +113,15 @@ class FixAnswer(Base):
     done_event_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     neighbour: Mapped[bytes] = mapped_column(primary_key=True)
     fixed: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class Nudge(Base):
+    """A report that was forgotten, and of which somebody was told: once."""
+
+    __tablename__ = "nudge"
+
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), primary_key=True
+    )
     at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -210,6 +210,11 @@ def _overdue(chosen: WorkFilter, days: Mapping[str, int]) -> ColumnElement[bool]
     return and_(Report.status.in_(sorted(OPEN)), or_(false(), *late))
 
 
+def overdue_ids(session: Session, chosen: WorkFilter) -> list[int]:
+    """Give all that is overdue, whosever it is to work on."""
+    return [*session.scalars(select(Report.id).where(_overdue(chosen, targets(session))))]
+
+
 def _meant(
     worker: Worker, chosen: WorkFilter, days: Mapping[str, int]
 ) -> list[ColumnElement[bool]]:

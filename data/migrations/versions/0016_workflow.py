@@ -343,6 +343,11 @@ def upgrade() -> None:
         sa.Column("fixed", sa.Boolean, nullable=False),
         _moment("at"),
     )
+    op.create_table(
+        "nudge",
+        _reference("report_id", "nudge", "report", "CASCADE", primary_key=True),
+        _moment("at"),
+    )
     for column, other in (
         ("person_id", "person"),
         ("department_id", "department"),
@@ -398,7 +403,7 @@ def downgrade() -> None:
     ):  # fmt: skip
         op.drop_column("report_event", column)
     for table in (
-        "fix_answer", "fix_asked", "saved_filter", "response_template", "category_target", "assignment",
+        "nudge", "fix_answer", "fix_asked", "saved_filter", "response_template", "category_target", "assignment",
     ):  # fmt: skip
         op.drop_table(table)
     op.execute(f"GRANT SELECT ON report_event TO {WEB}")
