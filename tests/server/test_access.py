@@ -1,0 +1,241 @@
+"""Every route, asked by everybody: nobody learns what their roles do not open.
+
+Canaries stand in all that is private of a report at a home. The walk asks each route of the
+application, those added later too, with the id of that report wherever a route takes one.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from fastapi import FastAPI, Response
+from fastapi.testclient import TestClient
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from data.models import Area, AreaLayer, Department, EventKind, Report, ReportContact, ReportEvent
+from data.queries import reports, sign_ins
+from geo.roles import Act, Grant, Role, Site, may
+from tests.people import person, signed_in
+from tests.places import box, found_city
+from tests.reports import new
+
+HOME = (-94.5612347, 39.0123456)
+"""Within the block watch, the district and the liaison's own division."""
+
+CANARIES = {
+    "text": ("canaryoftext", Act.READ_TEXT),
+    "address": ("9413 Canaryofhome", Act.READ_EXACT),
+    "longitude": ("94.56123", Act.READ_EXACT),
+    "latitude": ("39.01234", Act.READ_EXACT),
+    "name": ("canaryofname", Act.WORK),
+    "e-mail": ("canaryofmail@", Act.WORK),
+    "phone": ("816-555-0199", Act.WORK),
+    "note": ("canaryofnote", Act.WORK),
+}
+"""What stands where, and what one must be allowed to do to see it."""
+
+QUESTIONS = (
+    "",
+    "?q=9413%20Canaryofhome",
+    "?lat=39.0123&lon=-94.5612",
+    "?bbox=-94.562,39.012,-94.561,39.013",
+)
+
+PARAMETERS = {
+    "layer": ["reports", "block_watches", "neighbourhoods"],
+    "size": ["large", "small"],
+    "token": ["x"],
+    "grant_id": ["1"],
+}
+"""What stands in for the parameters of paths that are no id of a report and no tile."""
+
+TILES = [(0, 0, 0), (14, 3888, 6263), (16, 15553, 25053), (18, 62213, 100213)]
+
+
+@dataclass(frozen=True)
+class Asker:
+    name: str
+    person_id: int | None
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True)
+class Town:
+    report: int
+    site: Site
+    askers: tuple[Asker, ...]
+
+
+@pytest.fixture
+def town(engine) -> Town:
+    """A city with a report at a home that is full of canaries, and somebody of each role."""
+    with Session(engine) as session:
+        city = found_city(session)
+        divisions = [
+            session.scalar(
+                insert(Area)
+                .values(layer=AreaLayer.PATROL_DIVISION, code=name, name=name, geom=geom)
+                .returning(Area.id)
+            )
+            for name, geom in (
+                ("East", box(-94.6, 39, -94.5, 39.1)),
+                ("Far", box(-94.2, 39, -94.1, 39.1)),
+            )
+        ]
+        of = {row.code: row for row in session.scalars(select(Department))}
+        person(session)  # so that no id of a person is that of the report
+        askers = [Asker("nobody", None, ())]
+        for name, grant in (
+            ("resident", None),
+            ("member", Grant(Role.MEMBER, block_watch_id=city.block_watch)),
+            ("captain", Grant(Role.CAPTAIN, block_watch_id=city.block_watch)),
+            ("liaison of the division", Grant(Role.LIAISON, area_id=divisions[0])),
+            ("liaison of another", Grant(Role.LIAISON, area_id=divisions[1])),
+            (
+                "staff of the kind",
+                Grant(
+                    Role.STAFF, department_id=of["safety"].id, kinds=frozenset(of["safety"].kinds)
+                ),
+            ),
+            (
+                "staff of another kind",
+                Grant(
+                    Role.STAFF,
+                    department_id=of["lighting"].id,
+                    kinds=frozenset(of["lighting"].kinds),
+                ),
+            ),
+            ("moderator", Grant(Role.MODERATOR)),
+            ("administrator", Grant(Role.ADMINISTRATOR)),
+        ):
+            if grant is None:
+                askers.append(Asker(name, person(session), ()))
+                continue
+            scope = {
+                "block_watch_id": grant.block_watch_id,
+                "area_id": grant.area_id,
+                "department_id": grant.department_id,
+            }
+            askers.append(Asker(name, person(session, grant.role, **scope), (grant,)))
+        contact = reports.Contact(
+            CANARIES["name"][0], CANARIES["e-mail"][0] + "example.org", CANARIES["phone"][0]
+        )
+        report = new(
+            "noise_spot",
+            HOME,
+            description=f"{CANARIES['text'][0]} Call me at 816-555-0123.",
+            address=f"{CANARIES['address'][0]} Ave",
+            contact=contact,
+        )
+        # A key of the session's sequence of reports that no person has.
+        session.execute(text("SELECT setval(pg_get_serial_sequence('report', 'id'), 4999)"))
+        id = reports.submit(session, report, key="home", body_hash=b"home").id
+        note = {"kind": EventKind.NOTE, "note": CANARIES["note"][0], "public": False}
+        session.execute(insert(ReportEvent).values(report_id=id, **note))
+        found = session.get_one(Report, id)
+        assert session.scalars(select(ReportContact)).one().name == contact.name
+        site = Site(
+            found.kind, found.block_watch_id, found.patrol_division_id, found.council_district_id
+        )
+        session.commit()
+    return Town(id, site, tuple(askers))
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Every method and path of the application."""
+    for entry in app.routes:
+        router = getattr(entry, "original_router", None)
+        for route in (entry,) if router is None else router.routes:
+            for method in sorted((getattr(route, "methods", None) or set()) - {"HEAD"}):
+                yield method, route.path
+
+
+def filled(path: str, report: int) -> list[str]:
+    """The path with its parameters filled in, in every way there is."""
+    if "{z}" in path:
+        return [
+            path.format(layer=layer, z=z, x=x, y=y)
+            for layer in ("reports", "block_watches")
+            for z, x, y in TILES
+        ]
+    paths = [path]
+    for name in re.findall(r"\{(\w+)(?::\w+)?\}", path):
+        assert name == "id" or name in PARAMETERS, (
+            f"{path}: say in PARAMETERS what stands for {name}"
+        )
+        values = [str(report), "1"] if name == "id" else PARAMETERS[name]
+        paths = [re.sub(rf"\{{{name}(:\w+)?\}}", value, path) for path in paths for value in values]
+    return paths
+
+
+def leaks(client: TestClient, engine, town: Town, methods: set[str], under: str = "/") -> list[str]:
+    """Who was told what by which route, though they may not know it."""
+    found = []
+    for asker in town.askers:
+        forbidden = {
+            what: canary
+            for what, (canary, act) in CANARIES.items()
+            if not may(asker.grants, act, town.site)
+        }
+        for method, path in routes(client.app):
+            if method not in methods or not path.startswith(under):
+                continue
+            for address in filled(path, town.report):
+                for question in QUESTIONS if method == "GET" and "{" not in path else ("",):
+                    answer = _asked(client, engine, asker, method, address + question)
+                    told = answer.text + repr(answer.headers)
+                    found += [
+                        f"{asker.name}: {what} at {method} {address}{question}"
+                        for what, canary in forbidden.items()
+                        if canary in told
+                    ]
+    return found
+
+
+def _asked(client, engine, asker, method, address):
+    client.cookies.clear()
+    if asker.person_id is not None:
+        signed_in(client, engine, asker.person_id)  # anew, since some routes sign out
+    sent = {"json": {}} if address.startswith("/api/") else {"data": {"note": "x"}}
+    return client.request(
+        method, address, follow_redirects=False, **({} if method == "GET" else sent)
+    )
+
+
+def test_no_page_tells_anybody_what_they_may_not_know(client, engine, town):
+    assert leaks(client, engine, town, {"GET"}) == []
+
+
+def test_no_answer_to_anything_sent_tells_it_either(client, engine, town):
+    assert leaks(client, engine, town, {"POST", "PUT", "PATCH", "DELETE"}) == []
+
+
+def test_whoever_works_on_it_does_see_it(client, engine, town):
+    """Else the walk could find nothing because there is nothing."""
+    worker = next(asker for asker in town.askers if asker.name == "staff of the kind")
+    text = _asked(client, engine, worker, "GET", f"/work/{town.report}").text
+    for what in ("text", "address", "name", "note"):
+        assert CANARIES[what][0] in text, what
+
+
+def test_a_route_that_tells_is_caught(client, engine, town):
+    @client.app.get("/new/{id}")
+    def tell(id: int) -> Response:
+        return Response(CANARIES["note"][0])
+
+    found = leaks(client, engine, town, {"GET"}, under="/new/")
+    assert f"nobody: note at GET /new/{town.report}" in found
+    assert f"member: note at GET /new/{town.report}" in found
+    assert not [one for one in found if one.startswith("administrator")]
+
+
+def test_weak_sign_ins_open_no_role_of_the_city(client, engine, town):
+    administrator = town.askers[-1]
+    with Session(engine) as session:
+        token = sign_ins.begin(session, administrator.person_id, strong=False, browser="")
+        session.commit()
+    client.cookies.set("porchlight", token)
+    for path in (f"/work/{town.report}", "/people", "/moderation", "/work.csv"):
+        assert client.get(path).status_code == 403, path
