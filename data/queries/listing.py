@@ -34,6 +34,8 @@ class ListedReport:
         Its name.
     geometry : str
         GeoJSON of the public position.
+    text : str
+        What everybody may read of what the reporter wrote.
     """
 
     id: int
@@ -45,6 +47,7 @@ class ListedReport:
     place: str | None
     neighbourhood: str | None
     geometry: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def newest(
             Report.status,
             Report.reported_at,
             Report.address,
+            Report.public_text,
             func.ST_X(centre).label("longitude"),
             func.ST_Y(centre).label("latitude"),
             func.ST_AsGeoJSON(Report.public_geom, _DECIMALS).label("geometry"),
@@ -134,6 +138,7 @@ def newest(
                 place=row.address or None,
                 neighbourhood=row.neighbourhood or None,
                 geometry=row.geometry,
+                text=row.public_text,
             )
             for row in rows
         ),

@@ -142,6 +142,7 @@ class FeatureProperties(BaseModel):
     council_district: Annotated[int | None, Field(description="Id of the area.")]
     block_watch: Annotated[int | None, Field(description="Id of the block watch.")]
     duplicate_of: Annotated[int | None, Field(description="Id of the report that stands for it.")]
+    text: Annotated[str, Field(description="What everybody may read of what the reporter wrote.")]
 
 
 class ReportFeature(BaseModel):

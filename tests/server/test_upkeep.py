@@ -27,6 +27,7 @@ def version(engine: Engine) -> int:
 
 
 def test_tallies_are_folded_once_much_has_come_together(engine):
+    fold_tallies(engine, most_pending=0)
     of_each_layer, before = rows(engine), version(engine)
     change(engine, 30)
     assert not fold_tallies(engine, most_pending=100)
