@@ -115,6 +115,7 @@ class OnReport(TypedDict):
 
     report_id: int
     signed_in: bool
+    email: str | None
     followed: Followed | None
     paces: Mapping[Pace, str]
 
@@ -125,6 +126,7 @@ def on_report(session: Session, visitor: Visitor, report_id: int) -> OnReport:
     return OnReport(
         report_id=report_id,
         signed_in=person_id is not None,
+        email=None if visitor.signed_in is None else visitor.signed_in.email,
         followed=None if person_id is None else follows.of_report(session, person_id, report_id),
         paces=PACES,
     )

@@ -404,11 +404,16 @@ class TestPages:
         signed_in(client, engine, ann)
         assert client.post("/following", data={"report": id}).status_code == 404
 
-    def test_an_account_without_an_address_is_shown_the_feed(self, client, engine, store, city):
-        id = person(store)
+    def test_an_account_without_an_address_is_shown_the_feed(
+        self, client, engine, store, city, report
+    ):
+        id, followed = person(store), report()
         store.commit()
         signed_in(client, engine, id)
         assert "/feeds/reports.atom" in client.get("/following/new").text
+        page = client.get(f"/reports/{followed}").text
+        assert 'action="/following"' not in page
+        assert f"/reports/{followed}.atom" in page
         assert client.post("/following", data={}).status_code == 409
 
     def test_nobody_follows_without_end(self, client, engine, store, ann, monkeypatch, report):
