@@ -10,7 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.queries.sign_ins import LIVE
+from geo.categories import BY_CODE, Category
 from geo.roles import STRONG, Role
+from geo.statuses import Status
 
 MOST_LISTED = 200
 
@@ -156,7 +158,36 @@ def erase(session: Session, id: int) -> None:
         {"id": id},
     )
     email = session.scalar(text("DELETE FROM person WHERE id = :id RETURNING email"), {"id": id})
-    session.execute(text("DELETE FROM sign_in_link WHERE email = :email"), {"email": email})
+    for statement in (
+        "DELETE FROM sign_in_link WHERE email = :email",
+        "DELETE FROM mail WHERE lower(recipient) = :email",
+    ):
+        session.execute(text(statement), {"email": email})
+
+
+@dataclass(frozen=True, slots=True)
+class OwnReport:
+    """A report that a person sent while signed in."""
+
+    id: int
+    category: Category
+    status: Status
+    reported_at: datetime
+
+
+def own_reports(session: Session, person_id: int) -> list[OwnReport]:
+    """Give the reports of a person, the newest first, at the most `MOST_LISTED`."""
+    rows = session.execute(
+        text(
+            "SELECT id, category_code, status, reported_at FROM report "
+            "WHERE reporter_id = :person_id ORDER BY reported_at DESC, id DESC LIMIT :most"
+        ),
+        {"person_id": person_id, "most": MOST_LISTED},
+    )
+    return [
+        OwnReport(row.id, BY_CODE[row.category_code], Status(row.status), row.reported_at)
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +418,17 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                             FROM report_contact WHERE report_id = report.id
                         )
                     ) ORDER BY report.id), '[]') FROM report WHERE reporter_id = :id
+                ),
+                'follows', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'report', report_id, 'block watch', block_watch.name, 'area', area.name,
+                        'part of the map', ST_AsGeoJSON(drawn)::jsonb, 'kinds', kinds,
+                        'categories', categories, 'how often', pace, 'since', created_at
+                    ) ORDER BY follow.id), '[]')
+                    FROM follow
+                    LEFT JOIN block_watch ON block_watch.id = follow.block_watch_id
+                    LEFT JOIN area ON area.id = follow.area_id
+                    WHERE person_id = :id
                 ),
                 'audit log', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -33,7 +33,8 @@ def begin(session: Session, email: str) -> str:
 def find(session: Session, token: str) -> str | None:
     """Give the e-mail address of a link that can be used; None of any other."""
     statement = f"SELECT email FROM sign_in_link WHERE token_hash = :token_hash AND {_USABLE}"  # noqa: S608 (its own constants)
-    return session.scalar(text(statement), {"token_hash": hashed(token)})
+    email: str | None = session.scalar(text(statement), {"token_hash": hashed(token)})
+    return email
 
 
 def use(session: Session, token: str) -> str | None:
@@ -45,7 +46,8 @@ def use(session: Session, token: str) -> str | None:
         "UPDATE sign_in_link SET used_at = clock_timestamp() "  # noqa: S608 (as above)
         f"WHERE token_hash = :token_hash AND {_USABLE} RETURNING email"
     )
-    return session.scalar(text(statement), {"token_hash": hashed(token)})
+    email: str | None = session.scalar(text(statement), {"token_hash": hashed(token)})
+    return email
 
 
 def forget(session: Session) -> None:

@@ -1,7 +1,7 @@
 """Somebody's own account: what is held about them, where they are signed in, and its end."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypedDict
 
 import orjson
@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from data.queries import audit, people, sign_ins
-from data.queries.people import Browser
+from data.queries.people import Browser, OwnReport
 from data.queries.sign_ins import SignedIn
 from geo.places import plain_text
 from server import visitors
 from server.dependencies import Accounts, Who, own_site
 from server.languages import CODES
+from server.pages.map import STATUSES
 from server.pages.page import page
 from server.pages.sign_in import remember_language
 from server.problems import Problem
@@ -44,6 +45,8 @@ class AccountPage(TypedDict):
     person: SignedIn
     roles: Sequence[str]
     needs_code: bool
+    reports: Sequence[OwnReport]
+    statuses: Mapping[str, str]
     browsers: Sequence[tuple[Browser, str]]
     is_saved: bool
     codes: Sequence[str]
@@ -75,6 +78,8 @@ def read(request: Request, session: Accounts, who: Who, saved: str = "") -> HTML
         person=own,
         roles=[said(role, request.state.language.gettext) for role in held],
         needs_code=people.works_for_city(held) and not own.strong,
+        reports=people.own_reports(session, own.person_id),
+        statuses=STATUSES,
         browsers=[
             (browser, named(browser.browser)) for browser in people.browsers(session, own.person_id)
         ],

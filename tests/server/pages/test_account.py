@@ -109,6 +109,19 @@ def test_all_that_is_held_comes_as_a_file(client, engine, rosa, report):
     assert held["roles"] == []
 
 
+def test_own_reports_are_found_again(client, engine, rosa, report):
+    assert (
+        f'href="/reports/{report}"'
+        in signed_in(client, engine, rosa, strong=False).get("/account").text
+    )
+    with Session(engine) as session:
+        stranger = person(session)
+        session.commit()
+    text = signed_in(client, engine, stranger, strong=False).get("/account").text
+    assert f'href="/reports/{report}"' not in text
+    assert "You have sent none" in text
+
+
 def test_a_deleted_account_leaves_reports_that_nobody_sent(client, engine, rosa, report):
     signed_in(client, engine, rosa, strong=False)
     asked = client.post("/account/delete")
