@@ -78,9 +78,9 @@ class Front:
                     answer.setdefault(name, value)
                 answer.setdefault("Content-Security-Policy", CLOSED_POLICY)
             elif head_only and message["type"] == "http.response.body":
-                message = message | {"body": b""}
+                message = {**message, "body": b""}
             await send(message)
 
         if head_only:  # whoever watches the site, or checks links, asks so
-            scope = scope | {"method": "GET"}
+            scope = {**scope, "method": "GET"}
         await self.app(scope, capped, safely)
