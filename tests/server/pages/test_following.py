@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.models import Area, BlockWatch, EventKind, Follow, Mail, Pace, Report, ReportEvent, Told
-from data.queries import follows
+from data.queries import follows, people
 from data.queries.follows import Subject
 from geo.kinds import Kind
 from geo.statuses import Status
@@ -463,6 +463,14 @@ class TestUnsubscribing:
         assert read_token(SECRET, made) == (12, 34)
         assert read_token(SECRET, made.replace("12-", "13-", 1)) is None
         assert read_token(b"t" * 32, made) is None
+
+
+def test_what_is_followed_is_exported_and_erased_with_the_account(store, city, ann, follow):
+    follow(ann, area_id=city.westside, kinds=(Kind.CLEANUP,))
+    (exported,) = people.export(store, ann)["follows"]
+    assert (exported["area"], exported["kinds"]) == ("Westside", ["cleanup"])
+    people.erase(store, ann)
+    assert store.scalars(select(Follow.id)).all() == []
 
 
 def test_the_store_shows_everybody_their_own_alone(database_url, store, ann, report, follow):
