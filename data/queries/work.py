@@ -15,12 +15,14 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
+    any_,
     case,
     column,
     delete,
     false,
     func,
     insert,
+    literal,
     or_,
     select,
     table,
@@ -67,6 +69,7 @@ private = table(
 event_private = table(
     "report_event_private",
     column("event_id", BigInteger),
+    column("report_id", BigInteger),
     column("person_name"),
     column("department_id", BigInteger),
     column("assigns"),
@@ -303,16 +306,14 @@ def items(
     if after is not None:
         conditions.append(tuple_(Report.reported_at, Report.id) > (after.reported_at, after.id))
     # Chosen first: the store's own rules are asked of these rows alone.
-    shown = (
+    shown = session.scalars(
         select(Report.id)
         .outerjoin(Assignment, Assignment.report_id == Report.id)
         .where(*conditions)
         .order_by(Report.reported_at, Report.id)
         .limit(limit + 1)
-        .cte("shown")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    return _read(session, select(shown.c.id), limit, chosen, days)
+    return _read(session, [*shown], limit, chosen, days)
 
 
 def some(
@@ -326,14 +327,14 @@ def some(
     meant = select(Report.id).where(
         Report.id.in_(ids), scope(worker.grants), Report.status.in_(sorted(WORKED_ON))
     )
-    return _read(session, meant, len(ids), chosen, days)[0]
+    return _read(session, [*session.scalars(meant)], len(ids), chosen, days)[0]
 
 
 def _read(
-    session: Session, ids: Any, limit: int, chosen: WorkFilter, days: Mapping[str, int]
+    session: Session, ids: list[int], limit: int, chosen: WorkFilter, days: Mapping[str, int]
 ) -> tuple[list[WorkItem], Cursor | None]:
     neighbourhood, district, division = aliased(Area), aliased(Area), aliased(Area)
-    colleague = _names()
+    colleague, these = _names(), literal(ids, postgresql.ARRAY(BigInteger))
     rows = session.execute(
         select(
             Report.id,
@@ -356,7 +357,7 @@ def _read(
         .outerjoin(Assignment, Assignment.report_id == Report.id)
         .outerjoin(Department, Department.id == Assignment.department_id)
         .outerjoin(colleague, colleague.c.person_id == Assignment.person_id)
-        .where(Report.id.in_(ids))
+        .where(Report.id == any_(these), private.c.report_id == any_(these))
         .order_by(Report.reported_at, Report.id)
     ).all()
     listed = [_item(row, chosen, days) for row in rows[:limit]]
@@ -539,7 +540,11 @@ def _timeline(session: Session, id: int) -> Iterator[WorkEvent]:
             event_private.c.assigned_person_name,
             given.name.label("given_department"),
         )
-        .outerjoin(event_private, event_private.c.event_id == ReportEvent.id)
+        .outerjoin(
+            event_private,
+            # The report as well, by which the view finds its rows.
+            and_(event_private.c.event_id == ReportEvent.id, event_private.c.report_id == id),
+        )
         .outerjoin(Department, Department.id == event_private.c.department_id)
         .outerjoin(given, given.id == event_private.c.assigned_department_id)
         .where(ReportEvent.report_id == id)
