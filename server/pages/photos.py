@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from data.photo_store import PhotoStore, Size, new_key
 from data.queries import photos
 from data.queries.photos import Files
+from server import limits
 from server.dependencies import Reading, Writing
 from server.languages import Language
+from server.limits import Limit
 from server.photos import BYTES_LIMIT, MEDIA_TYPE, PHOTOS_LIMIT, PhotoError, PhotoFault, clean
 from server.problems import Problem
 from server.submissions import Fault
@@ -60,20 +62,27 @@ def received(
         photos.leave_out(session, album, left_out)
         room = PHOTOS_LIMIT - len(photos.chosen(session, album))
         session.commit()
-    faults = list(_keep(request, album, chosen[:room]))
+    messages = list(_keep(request, album, chosen[:room]))
     if len(chosen) > room:
-        faults.append(PhotoFault.TOO_MANY)
-    return Received(tuple(Fault("photos", fault, said(fault, language)) for fault in faults))
+        messages.append(said(PhotoFault.TOO_MANY, language))
+    return Received(tuple(Fault("photos", "not_taken", message) for message in messages))
 
 
-def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator[PhotoFault]:
+def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator[str]:
+    """Keep files, and say why of those that are not taken."""
     store = store_of(request)
+    most = PHOTOS_LIMIT * request.app.state.settings.reports_per_hour
     for file in files:
+        try:
+            limits.count_from_here(request, Limit("photo from address", most, limits.LONGEST))
+        except limits.TooMany as error:
+            yield limits.said(request, error)
+            return
         sent = file.file.read(BYTES_LIMIT + 1)
         try:
             photo = clean(sent)
         except PhotoError as error:
-            yield error.fault
+            yield said(error.fault, request.state.language)
             continue
         key = new_key()
         store.put(key, Size.LARGE, photo.large)

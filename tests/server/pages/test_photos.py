@@ -20,6 +20,13 @@ from tests.server.test_photos import heic, opened, picture, written
 
 
 @pytest.fixture
+def settings(settings, request):
+    """With as many reports an hour from one address as the test says."""
+    most = getattr(request, "param", 1_000)
+    return settings.model_copy(update={"reports_per_hour": most})
+
+
+@pytest.fixture
 def city(engine):
     with Session(engine) as session:
         found_city(session)
@@ -224,3 +231,12 @@ def test_the_folder_takes_no_other_names(store):
     for key in ("../../etc/passwd", "", "a" * 31, "a/" * 16):
         with pytest.raises(ValueError, match="not the key"):
             store.get(key, Size.LARGE)
+
+
+@pytest.mark.parametrize("settings", [1], indirect=True)
+def test_no_address_can_fill_the_store(send, engine):
+    assert send(*(written(picture(10, 10 + n)) for n in range(5))).status_code == 303
+    answer = send(written(picture(20, 20)))
+    assert answer.status_code == 422
+    assert "minutes" in answer.text
+    assert len(rows(engine)) == 5
