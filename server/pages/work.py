@@ -388,10 +388,13 @@ def change_several(
         )
     days = work.targets(session)
     chosen = WorkQuery().filter(settings, _today(settings))
+    again = work.some(session, worker, [id for id, _words in refused], chosen, days)
+    if again:
+        _log(session, who, "work_list.read", "", [item.id for item in again])
     context = Summary(
         changed=changed,
         refused=refused,
-        again=work.some(session, worker, [id for id, _words in refused], chosen, days),
+        again=again,
         asked=asked,
         **_offered(session, typed, _CITY_STEPS, work.templates(session)),
     )
