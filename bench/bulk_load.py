@@ -141,7 +141,7 @@ def writing(connection, engine, records):
 
 def loading(connection, records):
     """Import the same rows whole, beside raw COPY into the same two tables."""
-    empty = "TRUNCATE report, report_event, report_contact, support, submission, report_tally"
+    empty = "TRUNCATE report, report_tally CASCADE"
     took = measured(connection, empty, lambda: store_reports(connection, records), rounds=1)
     names = {
         name: [
@@ -180,13 +180,11 @@ def requests_311(connection, engine):
     if not path.is_file():
         print(f"{path} is not there: left out.")
         return None
-    connection.execute(
-        "TRUNCATE report, area, report_event, report_contact, support, submission, area_piece"
-    )
+    connection.execute("TRUNCATE report, area CASCADE")
     for source, name in ((CITY, "city_2024.geojson"), (NEIGHBOURHOODS, "neighborhoods.geojson")):
         imports.run(connection, source, File(folder / name, name), secret=SECRET, again=True)
     connection.commit()
-    empty = "TRUNCATE report, report_event, report_contact, support, submission, report_tally"
+    empty = "TRUNCATE report, report_tally CASCADE"
     took = measured(
         connection,
         empty,
