@@ -125,6 +125,8 @@ class Options:
         CSS selector of the radio buttons that say which: point, line or polygon.
     marks : tuple of Mark
         What the mode "look" marks with numbers.
+    ground : tuple or None
+        What the mode "look" outlines and goes to in place of a pin, and its id.
     """
 
     mode: Literal["browse", "look", "pick", "snapshot"] = "browse"
@@ -142,6 +144,7 @@ class Options:
     drawn_field: str = "#drawn"
     shape_fields: str = "[name=shape]"
     marks: tuple[Mark, ...] = ()
+    ground: tuple[Literal["area", "block_watch"], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
             "shapes": options.shape_fields,
         },
         "marks": [asdict(mark) for mark in options.marks],
+        "ground": dict([options.ground]) if options.ground else None,
         "words": words(options.translate),
     }
     Start(base.get_name(), drawn, config).add_to(map_)

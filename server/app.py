@@ -19,6 +19,7 @@ from server import problems, tiles
 from server.api import features, grounds, places, reports, versions
 from server.front import Front
 from server.pages import account as account_page
+from server.pages import block_watches as block_watch_pages
 from server.pages import feeds as feed_pages
 from server.pages import following as following_pages
 from server.pages import list as list_page
@@ -143,6 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
         list_page,
         report_form,
         report_pages,
+        block_watch_pages,
         work_pages,
         feed_pages,
         following_pages,

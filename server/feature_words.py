@@ -135,7 +135,7 @@ def _block_watch(row: Mapping[str, Any], _: Speech) -> Said:
             _("How to join"): row["contact"],
             _("Open reports"): _.number(row["open_reports"]),
         },
-        f"/?block_watch={row['id']}",
+        f"/watches/{row['id']}",
     )
 
 

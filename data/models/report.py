@@ -90,7 +90,7 @@ class Report(Imported, Base):
             postgresql_where=text("status IN ('received', 'confirmed', 'scheduled', 'in_progress')"),
         ),
         Index(None, "neighbourhood_id"),
-        Index(None, "block_watch_id"),
+        Index(None, "block_watch_id", "status", "closed_at"),
         Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index(None, "reporter_id", postgresql_where=text("reporter_id IS NOT NULL")),
         Index(None, "exact_geom", postgresql_using="gist"),

@@ -276,6 +276,7 @@ class PublicReport:
         than the neighbourhood is told.
     neighbourhood, council_district, block_watch : str or None
         Names.
+    block_watch_id : int or None
     text : str
         What everybody may read of what the reporter wrote.
     supports : int
@@ -300,6 +301,7 @@ class PublicReport:
     neighbourhood: str | None
     council_district: str | None
     block_watch: str | None
+    block_watch_id: int | None
     text: str
     supports: int
     duplicate_of_id: int | None
@@ -344,6 +346,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
             neighbourhood.name.label("neighbourhood"),
             district.name.label("council_district"),
             BlockWatch.name.label("block_watch"),
+            BlockWatch.id.label("block_watch_id"),
             Report.public_text,
             supports.label("supports"),
             Report.duplicate_of_id,
@@ -375,6 +378,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
         neighbourhood=found.neighbourhood,
         council_district=found.council_district,
         block_watch=found.block_watch,
+        block_watch_id=found.block_watch_id,
         text=found.public_text,
         supports=found.supports,
         duplicate_of_id=found.duplicate_of_id,

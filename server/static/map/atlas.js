@@ -81,7 +81,8 @@ export function start(map, base_, layers, config) {
   if (config.mode === "pick") pick(map, config);
   else if (config.facts) clicks(map, layers, config);
   if (config.mode === "look") {
-    pinAt(map.getCenter(), { interactive: false }).addTo(map);
+    if (config.ground) outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: true });
+    else pinAt(map.getCenter(), { interactive: false }).addTo(map);
     for (const mark of config.marks) numberAt(mark).addTo(map);
   }
   if (config.mode === "browse") sayNoPosition(map, notices, words);
@@ -200,11 +201,16 @@ function watchLoading(map, base_, layers, notices, words) {
   }
 }
 
-/** Keeps map, form, address and list in step. */
-function sharedView(map, layers, { grounds, words }, notices) {
-  const outline = new Outline(map, grounds, (failed) => {
+/** Marks grounds, and says so where that failed. */
+function outlineOf(map, { grounds, words }, notices) {
+  return new Outline(map, grounds, (failed) => {
     notices.set("outline", failed ? words.outline_failed : "", "warning");
   });
+}
+
+/** Keeps map, form, address and list in step. */
+function sharedView(map, layers, { grounds, words }, notices) {
+  const outline = outlineOf(map, { grounds, words }, notices);
   const form = document.querySelector("form[data-map-filters]");
   const bbox = document.querySelector("input[data-map-bbox]");
   const state = { filters: filtersIn(form), onfilters: () => {} };

@@ -139,10 +139,10 @@ def test_the_day_of_an_incident_is_a_day_in_the_city(client, store):
     assert (found["Day"], found["Group"]) == ("Mar 1, 2018", "Theft")
 
 
-def test_an_area_leads_to_the_map_of_its_reports(client, store):
+def test_an_area_leads_to_the_map_of_its_reports_and_a_watch_to_its_page(client, store):
     for layer, id, url in (
         ("neighbourhoods", store.city.westside, f"/?area={store.city.westside}"),
-        ("block_watches", store.city.block_watch, f"/?block_watch={store.city.block_watch}"),
+        ("block_watches", store.city.block_watch, f"/watches/{store.city.block_watch}"),
     ):
         assert client.get(f"/api/features/{layer}/{id}").json()["url"] == url
 

@@ -1,0 +1,726 @@
+"""Block watches: what everybody may know of each, its meetings, and its members among themselves."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time
+from types import MappingProxyType
+from typing import Annotated, TypedDict
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
+
+from data.models.association import (
+    ASSOCIATION_NOTE_LIMIT,
+    CONTACT_LIMIT,
+    LEAST_MINUTES,
+    MOST_MINUTES,
+    MOST_USES,
+    PLACE_LIMIT,
+)
+from data.queries import associations
+from data.queries.associations import (
+    Asking,
+    Inside,
+    Invitation,
+    Invited,
+    LastCaptain,
+    ListedWatch,
+    Member,
+    NewMeeting,
+    NotCaptain,
+    PlannedMeeting,
+    Watch,
+)
+from data.queries.people import Choice
+from geo.categories import N_
+from geo.places import plain_text
+from geo.roles import Role
+from geo.statuses import Status
+from layers.atlas import Atlas, Options, atlas, view_of
+from layers.block_watches import BlockWatches
+from layers.reports import Reports
+from server import meetings, visitors
+from server.dependencies import Accounts, Chosen, Reading, Who, Writing, own_site
+from server.languages import Language, language
+from server.links import root
+from server.meetings import Coming, NotTheLast, Repeats
+from server.pages.feeds import feed_address
+from server.pages.following import follow_address
+from server.pages.map import STATUSES, raster
+from server.pages.page import asset, page
+from server.pages.reports import ICONS
+from server.pages.sign_in import QUIET
+from server.problems import Problem
+from server.settings import Settings
+from server.visitors import Visitor
+
+router = APIRouter(prefix="/watches", dependencies=[Depends(own_site)], include_in_schema=False)
+
+MOST_DATES = 3
+
+REPEATS: dict[Repeats, str] = {
+    Repeats.ONCE: N_("Once"),
+    Repeats.WEEKLY: N_("Every week"),
+    Repeats.FORTNIGHTLY: N_("Every second week"),
+    Repeats.MONTHLY: N_("Every month, such as each second Tuesday"),
+    Repeats.MONTHLY_LAST: N_("Every month, on the last such weekday"),
+}
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+
+_NOTICES: dict[str, str] = {
+    "changed": N_("Your changes are kept."),
+    "asked": N_("Your request is with the captains."),
+    "joined": N_("Welcome. You are a member of this block watch."),
+    "left": N_("You have left this block watch."),
+    "decided": N_("Your decision holds."),
+    "revoked": N_("The link does not work any more."),
+}
+
+
+class ListPage(TypedDict):
+    """What the list of block watches shows."""
+
+    watches: Sequence[ListedWatch]
+
+
+class WatchPage(TypedDict):
+    """What the page of a block watch shows.
+
+    `done_since` is the first day of this quarter.
+    """
+
+    watch: Watch
+    atlas: Atlas
+    open: Inside
+    done: Inside
+    done_since: date
+    open_on_map: str
+    done_on_map: str
+    coming: Sequence[tuple[Coming, str, str]]
+    planned: Sequence[tuple[PlannedMeeting, str]]
+    statuses: Mapping[str, str]
+    icons: Mapping[Status, str]
+    keeps: bool
+    belongs: bool
+    follow: str
+    feed: str
+    notice: str
+    note_limit: int
+
+
+class ContactPage(TypedDict):
+    """The words of a block watch, to be changed."""
+
+    watch: Watch
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingForm:
+    """A meeting as it was typed."""
+
+    place: str = ""
+    location: str = ""
+    day: str = ""
+    hour: str = ""
+    repeats: str = Repeats.ONCE.value
+    minutes: str = "60"
+    note: str = ""
+
+
+class MeetingPage(TypedDict):
+    """A meeting to be written down or changed. `faults` go by the names of fields."""
+
+    watch: Watch
+    meeting_id: int | None
+    typed: MeetingForm
+    faults: Mapping[str, str]
+    repeats: Mapping[Repeats, str]
+    locations: Sequence[Choice]
+    limits: Mapping[str, int]
+
+
+class MembersPage(TypedDict):
+    """What members see of each other, and captains of who wants to be one."""
+
+    watch: Watch
+    members: Sequence[Member]
+    own_id: int
+    is_captain: bool
+    is_last_captain: bool
+    asking: Sequence[Asking]
+    invitations: Sequence[Invitation]
+    link: str
+    notice: str
+    fault: str
+    most_uses: int
+
+
+class JoinPage(TypedDict):
+    """To which block watch a link leads; `invited` is None where it does not hold."""
+
+    invited: Invited | None
+    token: str
+    sign_in: str
+
+
+@router.get("")
+def read_all(request: Request, session: Reading) -> HTMLResponse:
+    """Show all block watches."""
+    context = ListPage(watches=associations.watches(session))
+    return page(request, "block_watches.html", context)
+
+
+def _watch(request: Request, session: Session, id: int) -> Watch:
+    found = associations.watch(session, id) if id < 2**63 else None
+    if found is None:
+        _ = request.state.language.gettext
+        raise Problem(404, _("Not found"), _("There is no such block watch."))
+    return found
+
+
+def _kept(request: Request, who: Visitor, id: int) -> None:
+    """Refuse whoever may not change a block watch."""
+    visitors.require(request, who)
+    if not who.keeps(id):
+        _ = request.state.language.gettext
+        raise Problem(403, _("For its captains"), _("Only captains of this block watch do this."))
+
+
+def _of_watch(request: Request, who: Visitor, id: int, *, captain: bool = False) -> int:
+    """Give the person, and refuse whoever is not of a block watch.
+
+    Administrators keep every watch and give its roles on the page of each person, but the names of
+    its members are for its members.
+    """
+    visitors.require(request, who)
+    _ = request.state.language.gettext
+    if not who.belongs(id):
+        raise Problem(403, _("For its members"), _("Only members of this block watch see this."))
+    if captain:
+        _kept(request, who, id)
+    assert who.person_id is not None
+    return who.person_id
+
+
+def quarter_of(day: date) -> date:
+    """Give the first day of the quarter of a year."""
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+
+
+def _atlas(code: str, watch: Watch, settings: Settings) -> Atlas:
+    options = Options(
+        mode="look",
+        asset=asset,
+        translate=language(code).gettext,
+        raster=raster(settings),
+        ground=("block_watch", watch.id),
+    )
+    view = view_of(watch.west, watch.south, watch.east, watch.north)
+    return atlas((BlockWatches, Reports), view, options)
+
+
+@router.get("/{id:int}")
+def read_watch(
+    *, request: Request, session: Reading, settings: Chosen, who: Who, id: int, notice: str = ""
+) -> HTMLResponse:
+    """Show what everybody may know of a block watch."""
+    spoken: Language = request.state.language
+    watch = _watch(request, session, id)
+    now = datetime.now(UTC)
+    since = quarter_of(now.astimezone(settings.zone).date())
+    planned = [one for one in associations.meetings(session, id) if not one.is_cancelled]
+    pairs = [("block_watch", str(id))]
+    context = WatchPage(
+        watch=watch,
+        atlas=_atlas(spoken.code, watch, settings),
+        open=associations.open_inside(session, id),
+        done=associations.done_inside(session, id, datetime.combine(since, time(), settings.zone)),
+        done_since=since,
+        open_on_map=f"/?{urlencode([*pairs, ('status', 'open')])}",
+        done_on_map=f"/?{urlencode([*pairs, ('status', 'done'), ('status', 'verified')])}",
+        coming=[
+            (one, meetings.hour_said(one, spoken), meetings.said(one.meeting.rrule, spoken))
+            for one in meetings.coming(planned, settings.zone, now, MOST_DATES)
+        ],
+        planned=[(one, meetings.said(one.rrule, spoken)) for one in planned],
+        statuses=STATUSES,
+        icons=ICONS,
+        keeps=who.keeps(id),
+        belongs=who.belongs(id),
+        follow=follow_address(pairs),
+        feed=feed_address(pairs),
+        notice=_NOTICES.get(notice, ""),
+        note_limit=ASSOCIATION_NOTE_LIMIT,
+    )
+    return page(request, "block_watch.html", context)
+
+
+@router.get("/{id:int}/meetings.ics")
+def read_calendar(request: Request, session: Reading, settings: Chosen, id: int) -> Response:
+    """Give the meetings of a block watch for calendar programs."""
+    watch = _watch(request, session, id)
+    written = meetings.calendar(
+        watch.name,
+        f"{root(settings)}/watches/{id}",
+        associations.meetings(session, id),
+        settings.zone,
+    )
+    return Response(
+        written,
+        media_type="text/calendar; charset=utf-8",
+        headers={
+            "Cache-Control": "no-cache",
+            "Content-Disposition": f'attachment; filename="block-watch-{id}.ics"',
+        },
+    )
+
+
+# What captains change -----------------------------------------------------------------------------
+
+
+@router.get("/{id:int}/contact")
+def read_contact(request: Request, session: Reading, who: Who, id: int) -> HTMLResponse:
+    """Show the words of a block watch, to be changed."""
+    watch = _watch(request, session, id)
+    _kept(request, who, id)
+    context = ContactPage(watch=watch, limit=CONTACT_LIMIT)
+    return page(request, "block_watch_contact.html", context)
+
+
+@router.post("/{id:int}/contact")
+def change_contact(
+    *,
+    request: Request,
+    session: Writing,
+    who: Who,
+    id: int,
+    contact: Annotated[str, Form()] = "",
+    meeting: Annotated[str, Form()] = "",
+    member_contact: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Keep the words of a block watch."""
+    _watch(request, session, id)
+    _kept(request, who, id)
+    associations.change_watch(
+        session,
+        id,
+        contact=plain_text(contact)[:CONTACT_LIMIT],
+        meeting=plain_text(meeting)[:CONTACT_LIMIT],
+        member_contact=plain_text(member_contact)[:CONTACT_LIMIT],
+    )
+    return RedirectResponse(f"/watches/{id}?notice=changed", 303)
+
+
+@router.get("/{id:int}/meetings/new")
+def new_meeting(request: Request, session: Reading, who: Who, id: int) -> HTMLResponse:
+    """Show the form of a meeting."""
+    watch = _watch(request, session, id)
+    _kept(request, who, id)
+    return _meeting_page(request, session, watch, None, MeetingForm())
+
+
+@router.get("/{id:int}/meetings/{meeting_id:int}")
+def read_meeting(
+    *, request: Request, session: Reading, settings: Chosen, who: Who, id: int, meeting_id: int
+) -> HTMLResponse:
+    """Show a meeting, to be changed."""
+    watch = _watch(request, session, id)
+    _kept(request, who, id)
+    found = _meeting(request, session, id, meeting_id)
+    local = found.starts_at.astimezone(settings.zone)
+    typed = MeetingForm(
+        place=found.place,
+        location=str(found.service_location_id or ""),
+        day=local.date().isoformat(),
+        hour=f"{local:%H:%M}",
+        repeats=meetings.repeats_of(found.rrule),
+        minutes=str(found.duration_minutes),
+        note=found.note,
+    )
+    return _meeting_page(request, session, watch, meeting_id, typed)
+
+
+def _meeting(request: Request, session: Session, id: int, meeting_id: int) -> PlannedMeeting:
+    for one in associations.meetings(session, id):
+        if one.id == meeting_id and not one.is_cancelled:
+            return one
+    _ = request.state.language.gettext
+    raise Problem(404, _("Not found"), _("There is no such meeting, or it was cancelled."))
+
+
+def _meeting_page(
+    request: Request,
+    session: Session,
+    watch: Watch,
+    meeting_id: int | None,
+    typed: MeetingForm,
+    *,
+    faults: Mapping[str, str] = MappingProxyType({}),
+) -> HTMLResponse:
+    context = MeetingPage(
+        watch=watch,
+        meeting_id=meeting_id,
+        typed=typed,
+        faults=faults,
+        repeats=REPEATS,
+        locations=associations.places_near(session, watch.id),
+        limits={
+            "place": PLACE_LIMIT,
+            "note": ASSOCIATION_NOTE_LIMIT,
+            "least": LEAST_MINUTES,
+            "most": MOST_MINUTES,
+        },
+    )
+    return page(request, "block_watch_meeting.html", context, status=422 if faults else 200)
+
+
+async def _typed_meeting(request: Request) -> MeetingForm:
+    sent = await request.form()
+    typed = {field.name: sent.get(field.name) for field in fields(MeetingForm)}
+    return MeetingForm(
+        **{name: plain_text(word) for name, word in typed.items() if isinstance(word, str)}
+    )
+
+
+TypedMeeting = Annotated[MeetingForm, Depends(_typed_meeting)]
+
+
+@router.post("/{id:int}/meetings", response_model=None)
+def add_meeting(
+    *, request: Request, session: Writing, settings: Chosen, who: Who, id: int, typed: TypedMeeting
+) -> Response:
+    """Write down a meeting."""
+    watch = _watch(request, session, id)
+    _kept(request, who, id)
+    made = _understood(session, watch, typed, request.state.language, settings.zone)
+    if not isinstance(made, NewMeeting):
+        return _meeting_page(request, session, watch, None, typed, faults=made)
+    associations.add_meeting(session, id, made)
+    return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
+
+
+@router.post("/{id:int}/meetings/{meeting_id:int}", response_model=None)
+def change_meeting(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    meeting_id: int,
+    typed: TypedMeeting,
+) -> Response:
+    """Change a meeting with all its dates."""
+    watch = _watch(request, session, id)
+    _kept(request, who, id)
+    _meeting(request, session, id, meeting_id)
+    made = _understood(session, watch, typed, request.state.language, settings.zone)
+    if not isinstance(made, NewMeeting):
+        return _meeting_page(request, session, watch, meeting_id, typed, faults=made)
+    associations.change_meeting(session, id, meeting_id, made)
+    return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
+
+
+@router.post("/{id:int}/meetings/{meeting_id:int}/cancel")
+def cancel_meeting(
+    request: Request, session: Writing, who: Who, id: int, meeting_id: int
+) -> RedirectResponse:
+    """Cancel a meeting with all its dates."""
+    _watch(request, session, id)
+    _kept(request, who, id)
+    _meeting(request, session, id, meeting_id)
+    associations.cancel_meeting(session, id, meeting_id)
+    return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
+
+
+def _understood(
+    session: Session, watch: Watch, typed: MeetingForm, spoken: Language, zone: ZoneInfo
+) -> NewMeeting | dict[str, str]:
+    """Read a meeting, or say by the names of fields what to mend."""
+    _ = spoken.gettext
+    near = {str(one.id) for one in associations.places_near(session, watch.id)}
+    faults = _plain_faults(typed, near, spoken)
+    first, hour = _day(typed.day), _hour(typed.hour)
+    if hour is None:
+        faults["hour"] = _("Choose when it begins.")
+    rrule = ""
+    try:
+        if first is None:
+            faults["day"] = _("Choose the day of the meeting, or of the first of them.")
+        else:
+            rrule = meetings.rule(Repeats(typed.repeats), first)
+    except NotTheLast:
+        faults["day"] = _("This is not the last such weekday of its month. Choose the last.")
+    except ValueError:
+        faults["repeats"] = _("Choose how often it takes place.")
+    if faults or first is None or hour is None:
+        return faults
+    return NewMeeting(
+        place=typed.place,
+        service_location_id=int(typed.location) if typed.location else None,
+        starts_at=datetime.combine(first, hour, zone),
+        rrule=rrule,
+        duration_minutes=int(typed.minutes),
+        note=typed.note,
+    )
+
+
+def _plain_faults(typed: MeetingForm, near: Collection[str], spoken: Language) -> dict[str, str]:
+    _ = spoken.gettext
+    faults = {}
+    if not 0 < len(typed.place) <= PLACE_LIMIT:
+        faults["place"] = _("Say where it is, in at most {most} characters.").format(
+            most=PLACE_LIMIT
+        )
+    if len(typed.note) > ASSOCIATION_NOTE_LIMIT:
+        faults["note"] = _("Write at most {most} characters.").format(most=ASSOCIATION_NOTE_LIMIT)
+    if typed.location and typed.location not in near:
+        faults["location"] = _("Choose one of these places, or none.")
+    minutes = int(typed.minutes) if re.fullmatch("[0-9]{1,4}", typed.minutes) else 0
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        faults["minutes"] = _("Give the minutes it lasts, from {least} to {most}.").format(
+            least=LEAST_MINUTES, most=MOST_MINUTES
+        )
+    return faults
+
+
+def _day(word: str) -> date | None:
+    try:
+        day = date.fromisoformat(word)
+    except ValueError:
+        return None
+    return day if _FIRST_YEAR <= day.year < _LAST_YEAR else None
+
+
+def _hour(word: str) -> time | None:
+    try:
+        hour = time.fromisoformat(word)
+    except ValueError:
+        return None
+    return hour if hour.tzinfo is None else None
+
+
+# Members ------------------------------------------------------------------------------------------
+
+
+@router.post("/{id:int}/ask")
+def ask(
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    id: int,
+    note: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Ask to become a member."""
+    watch = _watch(request, session, id)
+    visitors.require(request, who)
+    assert who.person_id is not None
+    if not watch.has_captain:
+        _ = request.state.language.gettext
+        raise Problem(
+            409,
+            _("No captain"),
+            _("Nobody could answer you: this block watch has no captain now."),
+        )
+    written = plain_text(note)[:ASSOCIATION_NOTE_LIMIT]
+    associations.ask_to_join(session, id, who.person_id, written)
+    return RedirectResponse(f"/watches/{id}?notice=asked#join", 303)
+
+
+@router.get("/{id:int}/members")
+def read_members(
+    request: Request, session: Accounts, who: Who, id: int, notice: str = ""
+) -> HTMLResponse:
+    """Show members to each other."""
+    watch = _watch(request, session, id)
+    own_id = _of_watch(request, who, id)
+    return _members_page(request, session, watch, own_id, notice=_NOTICES.get(notice, ""))
+
+
+def _members_page(
+    request: Request,
+    session: Session,
+    watch: Watch,
+    own_id: int,
+    *,
+    link: str = "",
+    notice: str = "",
+    fault: str = "",
+) -> HTMLResponse:
+    found = associations.members(session, watch.id)
+    captains = {one.person_id for one in found if one.role is Role.CAPTAIN}
+    is_captain = own_id in captains
+    context = MembersPage(
+        watch=watch,
+        members=found,
+        own_id=own_id,
+        is_captain=is_captain,
+        is_last_captain=captains == {own_id},
+        asking=associations.asking(session, watch.id) if is_captain else (),
+        invitations=associations.invitations(session, watch.id) if is_captain else (),
+        link=link,
+        notice=notice,
+        fault=fault,
+        most_uses=MOST_USES,
+    )
+    return page(request, "block_watch_members.html", context, status=422 if fault else 200)
+
+
+def _captains_only(request: Request) -> Problem:
+    _ = request.state.language.gettext
+    return Problem(403, _("For its captains"), _("Only captains of this block watch do this."))
+
+
+@router.post("/{id:int}/requests/{request_id:int}")
+def decide(
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    id: int,
+    request_id: int,
+    answer: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Take somebody in who asked, or refuse."""
+    own_id = _of_watch(request, who, id, captain=True)
+    if answer in {"approve", "refuse"} and request_id < 2**63:
+        try:
+            associations.decide(session, id, request_id, approved=answer == "approve", by_id=own_id)
+        except NotCaptain as error:
+            raise _captains_only(request) from error
+    return RedirectResponse(f"/watches/{id}/members?notice=decided", 303)
+
+
+@router.post("/{id:int}/invitations")
+def invite(
+    *,
+    request: Request,
+    session: Accounts,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    uses: Annotated[str, Form()] = "",
+) -> HTMLResponse:
+    """Make a link that lets people in, and show it this once."""
+    watch = _watch(request, session, id)
+    own_id = _of_watch(request, who, id, captain=True)
+    _ = request.state.language.gettext
+    if not re.fullmatch("[0-9]{1,2}", uses) or not 1 <= int(uses) <= MOST_USES:
+        fault = _("Say how many people may use it, from 1 to {most}.").format(most=MOST_USES)
+        return _members_page(request, session, watch, own_id, fault=fault)
+    try:
+        token = associations.invite(session, id, uses=int(uses), by_id=own_id)
+    except NotCaptain as error:
+        raise _captains_only(request) from error
+    if token is None:
+        fault = _("There are too many links already. Take one of them back first.")
+        return _members_page(request, session, watch, own_id, fault=fault)
+    link = f"{root(settings)}/watches/join?token={token}"
+    return _members_page(request, session, watch, own_id, link=link)
+
+
+@router.post("/{id:int}/invitations/{invitation_id:int}/revoke")
+def revoke(
+    request: Request, session: Accounts, who: Who, id: int, invitation_id: int
+) -> RedirectResponse:
+    """Have a link work no longer."""
+    own_id = _of_watch(request, who, id, captain=True)
+    if invitation_id < 2**63:
+        try:
+            associations.revoke(session, id, invitation_id, by_id=own_id)
+        except NotCaptain as error:
+            raise _captains_only(request) from error
+    return RedirectResponse(f"/watches/{id}/members?notice=revoked", 303)
+
+
+@router.post("/{id:int}/members/{person_id:int}")
+def change_member(
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    id: int,
+    person_id: int,
+    act: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Make a member captain, hand over to them, or end their membership."""
+    own_id = _of_watch(request, who, id, captain=True)
+    acts = {
+        "captain": associations.make_captain,
+        "hand_over": associations.hand_over,
+        "remove": associations.remove,
+    }
+    if act in acts and person_id < 2**63:
+        try:
+            acts[act](session, id, person_id, by_id=own_id)
+        except NotCaptain as error:
+            raise _captains_only(request) from error
+    return RedirectResponse(f"/watches/{id}/members?notice=changed", 303)
+
+
+@router.post("/{id:int}/leave")
+def leave(
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    id: int,
+    even_last: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Leave a block watch."""
+    own_id = _of_watch(request, who, id)
+    try:
+        associations.leave(session, id, own_id, even_last=bool(even_last))
+    except LastCaptain as error:
+        _ = request.state.language.gettext
+        raise Problem(
+            409,
+            _("You are the only captain"),
+            _(
+                "Hand over to another member first, or confirm that the block watch stays without "
+                "a captain."
+            ),
+        ) from error
+    return RedirectResponse(f"/watches/{id}?notice=left", 303)
+
+
+@router.get("/join")
+def read_invitation(
+    request: Request,
+    session: Accounts,
+    who: Who,
+    token: Annotated[str, Query(max_length=100)] = "",
+) -> HTMLResponse:
+    """Show where an invitation leads. A button uses it, since programs that read mail follow links."""
+    invited = associations.invited_to(session, token)
+    here = f"/watches/join?{urlencode({'token': token})}"
+    context = JoinPage(
+        invited=invited, token=token, sign_in=f"/sign-in?{urlencode({'next': here})}"
+    )
+    status = 200 if invited else 404
+    return page(request, "block_watch_join.html", context, status=status, headers=QUIET)
+
+
+@router.post("/join", response_model=None)
+def join(
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    token: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Become a member by an invitation."""
+    visitors.require(request, who)
+    assert who.person_id is not None
+    id = associations.accept(session, token, who.person_id)
+    if id is None:
+        context = JoinPage(invited=None, token="", sign_in="/sign-in")
+        return page(request, "block_watch_join.html", context, status=404, headers=QUIET)
+    return RedirectResponse(f"/watches/{id}?notice=joined", 303)
