@@ -1,0 +1,63 @@
+"""A captain on a phone: the page of the block watch, a meeting, an invitation."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from data import database
+from data.models import BlockWatch, Person
+from data.queries import sign_ins
+from geo.roles import Role
+from tests.browser.test_pages import DEVICES, WCAG
+from tests.people import person
+
+
+@pytest.fixture
+def captain(city_url, site, open_context):
+    """A phone that a captain has signed in, and the captain's block watch."""
+    engine = database.engine(city_url)
+    with Session(engine) as session:
+        watch = session.scalar(select(BlockWatch.id).order_by(BlockWatch.id))
+        id = person(session, Role.CAPTAIN, block_watch_id=watch)
+        session.execute(update(Person).where(Person.id == id).values(name="Ana"))
+        token = sign_ins.begin(session, id, strong=False, browser="Test browser")
+        session.commit()
+    engine.dispose()
+    context = open_context(**DEVICES["phone"])
+    context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
+    return context.new_page(), watch
+
+
+def check(page):
+    """Anybody can use it, by day and by night, and it does not scroll sideways."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+        assert found.response["violations"] == [], f"{page.url} in {scheme}"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_captain_looks_after_a_block_watch_on_a_phone(captain):
+    page, watch = captain
+    page.goto("/watches")
+    check(page)
+    page.locator("li", has_text="You are a member").get_by_role("link").click()
+    expect(page.locator("path.outline")).to_be_in_viewport(ratio=1)
+    page.get_by_role("link", name="Plan a meeting").click()
+    page.get_by_label("Where, in words").fill("Porch at 37th and Woodland")
+    page.get_by_label("Day, or the first of them").fill("2026-06-09")
+    page.get_by_label("Begins at").fill("18:30")
+    page.get_by_label("How often").select_option("monthly")
+    check(page)
+    page.get_by_role("button", name="Plan a meeting").click()
+    expect(page.get_by_text("Your changes are kept.")).to_be_visible()
+    expect(page.locator("#meetings time")).to_have_count(3)
+    expect(page.locator("#meetings li").first).to_contain_text("Second Tuesday of each month")
+    check(page)
+    page.goto(f"/watches/{watch}/members")
+    page.get_by_role("button", name="Make a link").click()
+    assert "/watches/join?token=" in page.locator("#link").input_value()
+    check(page)
