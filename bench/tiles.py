@@ -192,7 +192,7 @@ def peak_mib(process: subprocess.Popen) -> float:
 def serve(port: int, cache_bytes: int) -> None:
     """Our server as `porchlight serve` runs it, keeping so many bytes of tiles."""
     served.CACHE_BYTES = cache_bytes
-    app = create_app(Settings())
+    app = create_app(Settings(reports_per_hour=0))  # all comes from one address
     _spare_the_collector()
     uvicorn.run(
         app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning"

@@ -24,6 +24,7 @@ class Limit:
     ----------
     what : str
     most : int
+        0 for as often as anybody likes.
     within : timedelta
     """
 
@@ -91,6 +92,25 @@ def client_address(request: Request) -> str:
     return str(found)
 
 
+def count_stored(request: Request, session: Session, limit: Limit) -> None:
+    """Count what is being stored, in its own transaction: what is rolled back does not count.
+
+    Raises
+    ------
+    TooMany
+        The transaction has to be rolled back.
+    """
+    if limit.most:
+        asked = limit.what, _hashed(request, client_address(request)), limit.most, limit.within
+        if not limits.counted(session, *asked):
+            raise TooMany(limits.free_in_s(session, *asked))
+
+
+def _hashed(request: Request, subject: str) -> bytes:
+    key = keys.key(keys.secret_of(request), "attempts")
+    return hmac.digest(key, subject.encode(), "sha256")
+
+
 def count(request: Request, limit: Limit, subject: str) -> None:
     """Count an attempt, before anything else is done and whatever comes of it.
 
@@ -105,13 +125,13 @@ def count(request: Request, limit: Limit, subject: str) -> None:
     ------
     TooMany
     """
-    key = keys.key(keys.secret_of(request), "attempts")
-    hashed = hmac.digest(key, subject.encode(), "sha256")
+    if not limit.most:
+        return
+    asked = limit.what, _hashed(request, subject), limit.most, limit.within
     with Session(request.app.state.owner) as session:
-        allowed = limits.allowed(session, limit.what, hashed, limit.most, limit.within)
+        allowed = limits.allowed(session, *asked)
         session.commit()
         if not allowed:
-            asked = limit.what, hashed, limit.most, limit.within
             raise TooMany(limits.free_in_s(session, *asked))
 
 

@@ -142,13 +142,14 @@ class Settings(BaseSettings):
     )
     reports_per_hour: int = Field(
         default=30,
-        ge=1,
-        description="Reports that are taken from one network address within an hour.",
+        ge=0,
+        description="Reports that are taken from one network address within an hour; 0 for no limit.",
     )
     supports_per_hour: int = Field(
         default=120,
-        ge=1,
-        description="Times that “affects me too” is taken from one network address within an hour.",
+        ge=0,
+        description="Times that “affects me too” is taken from one network address within an hour; "
+        "0 for no limit.",
     )
     contact_days: int = Field(
         default=90,

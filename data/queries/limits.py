@@ -46,8 +46,17 @@ def allowed(session: Session, what: str, subject: bytes, most: int, within: time
     bool
         One that is refused does not count, so that waiting always helps.
     """
-    values = {"what": what, "subject": subject, "most": most, "within": within}
     session.execute(_ONE_AT_A_TIME, {"what": what, "subject": subject})
+    return counted(session, what, subject, most, within)
+
+
+def counted(session: Session, what: str, subject: bytes, most: int, within: timedelta) -> bool:
+    """Count an attempt as `allowed` does, but along with what it leads to, and waiting for nobody.
+
+    So what is rolled back does not count, and as many more may come through as are under way at the
+    same time.
+    """
+    values = {"what": what, "subject": subject, "most": most, "within": within}
     return session.execute(_COUNT, values).first() is not None
 
 

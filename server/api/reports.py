@@ -97,8 +97,6 @@ def send_report(
     try:
         draft = _draft(body, idempotency_key, language)
         sent = submissions.check(session, draft, positions, language, settings.city_name)
-        if reports.sent_before(session, key=sent.key, body_hash=sent.body_hash) is None:
-            limits.count_from_here(request, limits.reports_from_address(request))
         submitted = submissions.store(
             session,
             sent,
@@ -107,6 +105,8 @@ def send_report(
             settings.city_name,
             reporter_id=visitor.person_id,
         )
+        if not submitted.replayed:
+            limits.count_stored(request, session, limits.reports_from_address(request))
     except Refused as refused:
         _refuse(refused, language)
     except limits.TooMany as error:

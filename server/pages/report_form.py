@@ -214,10 +214,11 @@ def send_form(
                     asked = _same_page(request, session, settings, form, sent=sent, same=same)
             if asked:
                 return asked
-            limits.count_from_here(request, limits.reports_from_address(request))
             submitted = submissions.store(
                 session, sent, positions, language, city, reporter_id=visitor.person_id
             )
+            if not submitted.replayed:
+                limits.count_stored(request, session, limits.reports_from_address(request))
             photos.send(session, form.album, submitted.id)
     except Refused as refused:
         return _form_page(request, session, settings, form, faults=refused.faults, status=422)
