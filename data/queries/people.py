@@ -430,6 +430,14 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                     LEFT JOIN area ON area.id = follow.area_id
                     WHERE person_id = :id
                 ),
+                'requests to join block watches', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'block watch', block_watch.name, 'note', note, 'asked', asked_at,
+                        'decided', decided_at, 'approved', approved
+                    ) ORDER BY join_request.id), '[]')
+                    FROM join_request JOIN block_watch ON block_watch.id = block_watch_id
+                    WHERE person_id = :id
+                ),
                 'audit log', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'at', at, 'action', action, 'subject', subject

@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from data import database
 from data.models import AuditEntry, JoinRequest, Meeting, Person, RoleGrant, WatchInvitation
-from data.queries import associations
+from data.queries import associations, people
 from data.queries.associations import LastCaptain, NewMeeting, NotCaptain
 from geo.roles import Role
 from geo.statuses import Status
@@ -163,6 +163,8 @@ class TestMembers:
                 associations.ask_to_join(session, watch, asker, "I live at 34th")
             (asked,) = associations.asking(session, watch)
             assert asked.note == "I live at 34th"
+            (held,) = people.export(session, asker)["requests to join block watches"]
+            assert (held["block watch"], held["note"]) == ("Norton Watch", "I live at 34th")
             assert associations.decide(session, watch, asked.id, approved=approved, by_id=captain)
             assert not associations.decide(session, watch, asked.id, approved=True, by_id=captain)
             assert (roles(session, watch).get(asker) is Role.MEMBER) is approved
