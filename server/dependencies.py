@@ -57,7 +57,8 @@ async def _writing(request: Request, visitor: Who) -> AsyncIterator[Session]:
             if visitor.signed_in is not None:
                 await run_in_threadpool(visitors.name_visitor, session, visitor)
             yield session
-            await run_in_threadpool(session.commit)
+            if session.in_transaction():
+                await run_in_threadpool(session.commit)
         except BaseException:
             await run_in_threadpool(session.rollback)
             raise

@@ -36,6 +36,7 @@ from geo.places import (
 from server import screening
 from server.languages import Language
 from server.positions import Positions
+from server.screening import Finding
 
 MOST_CHOICES = 6
 """Places that are offered for what was typed."""
@@ -169,6 +170,8 @@ class Sent:
 
     Attributes
     ----------
+    findings : tuple of Finding
+        What in the description points at a person.
     key, body : str and bytes
         As of `Draft`.
     """
@@ -178,6 +181,7 @@ class Sent:
     occurred_at: datetime | None
     severity: Severity | None
     description: str
+    findings: tuple[Finding, ...]
     address: str
     contact: Contact
     key: str
@@ -243,6 +247,7 @@ def check(
         occurred_at=occurred_at,
         severity=draft.severity,
         description=description,
+        findings=screening.screen(description),
         address=located.address,
         contact=contact,
         key=draft.key,
@@ -536,7 +541,7 @@ def store(
         Outside the served area; the transaction is rolled back.
     data.queries.reports.KeyReused
     """
-    held = bool(screening.screen(sent.description))
+    held = bool(sent.findings)
     new = NewReport(
         category=sent.category,
         exact=sent.place,

@@ -37,7 +37,7 @@ from server.schemas.reports import (
     position_of,
 )
 from server.screening import EXPLANATIONS
-from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Where
+from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Where
 from server.supporters import neighbour, remember, supporter
 
 router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
@@ -68,6 +68,7 @@ async def _json_only(request: Request) -> None:
 @router.post(
     "/reports",
     status_code=201,
+    response_model=ReportOut,
     dependencies=[Depends(_json_only)],
     responses=described(400, 403, 413, 415, 422, 429, 503),
     summary="Send a report",
@@ -75,7 +76,6 @@ async def _json_only(request: Request) -> None:
 def send_report(
     *,
     request: Request,
-    response: Response,
     body: ReportIn,
     session: Writing,
     settings: Chosen,
@@ -91,7 +91,7 @@ def send_report(
             "report after a failure: the report is stored once.",
         ),
     ] = None,
-) -> ReportOut:
+) -> Response:
     """Store a report. A repetition under the same Idempotency-Key gets the first answer again."""
     language = request.state.language
     try:
@@ -113,32 +113,31 @@ def send_report(
         raise limits.too_many(request, error) from error
     except KeyReused as error:
         raise _key_reused(error, language) from error
-    response.headers["Location"] = f"/api/reports/{submitted.id}"
-    if submitted.replayed:
-        response.headers[REPLAYED] = "true"
-    return ReportOut(
+    stored = ReportOut(
         id=submitted.id,
         reported_at=submitted.reported_at,
         url=f"/api/reports/{submitted.id}",
         page=f"/reports/{submitted.id}",
-        text=_text(sent.description, language),
+        text=_text(sent, language),
     )
+    headers = {"Location": stored.url} | ({REPLAYED: "true"} if submitted.replayed else {})
+    session.commit()  # while in this thread: a trip back to it takes as long as checking the report
+    return Response(stored.model_dump_json(), 201, headers, "application/json")
 
 
-def _text(description: str, language: Language) -> TextOut:
-    findings = screening.screen(description)
+def _text(sent: Sent, language: Language) -> TextOut:
     return TextOut(
-        state="waiting" if findings else "public",
+        state="waiting" if sent.findings else "public",
         findings=[
             FindingOut(
                 concern=finding.concern,
-                text=description[finding.start : finding.end],
+                text=sent.description[finding.start : finding.end],
                 reason=language.gettext(EXPLANATIONS[finding.concern].reason),
                 advice=language.gettext(EXPLANATIONS[finding.concern].advice),
             )
-            for finding in findings
+            for finding in sent.findings
         ],
-        preview=screening.preview(description, findings),
+        preview=screening.preview(sent.description, sent.findings),
     )
 
 

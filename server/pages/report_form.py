@@ -206,7 +206,7 @@ def send_form(
         # A second tap must not be asked whether its own report is the same.
         submitted = reports.sent_before(session, key=sent.key, body_hash=sent.body_hash)
         if submitted is None:
-            asked = _held(request, form, sent.description)
+            asked = _held(request, form, sent)
             if asked is None and not new:
                 homes = positions.homes(session)
                 same = reports.nearby_same(session, sent.place, sent.category, homes)
@@ -235,9 +235,9 @@ def send_form(
     return RedirectResponse(f"/reports/{submitted.id}?new=1", 303)
 
 
-def _held(request: Request, form: ReportForm, description: str) -> HTMLResponse | None:
+def _held(request: Request, form: ReportForm, sent: Sent) -> HTMLResponse | None:
     """Show what in a description points at a person, once; None where nothing does, or it was shown."""
-    findings = screening.screen(description)
+    description, findings = sent.description, sent.findings
     mark = sha256(description.encode()).hexdigest()[:16]
     if not findings or form.screened == mark:
         return None
