@@ -48,6 +48,10 @@ PARAMETERS = {
     "size": ["large", "small"],
     "token": ["x"],
     "grant_id": ["1"],
+    "invitation_id": ["1"],
+    "meeting_id": ["1"],
+    "person_id": ["1"],
+    "request_id": ["1"],
 }
 """What stands in for the parameters of paths that are no id of a report and no tile."""
 

@@ -80,6 +80,20 @@ class TestReports:
         assert {one.id for one in found.newest} == set(ids[:2])
 
     def test_the_index_alone_counts(self, session, watch):
+        session.execute(text("SET LOCAL porchlight.bulk = 'on'"))
+        session.execute(
+            text("""
+                INSERT INTO report (kind, category_code, status, exact_geom, occurred_at,
+                                    reported_at, closed_at, block_watch_id)
+                SELECT 'lighting', 'light_out',
+                       (ARRAY['received', 'confirmed', 'done']::report_status[])[1 + n % 3],
+                       ST_SetSRID(ST_MakePoint(-94.55, 39.02), 4326), now(), now(),
+                       CASE WHEN n % 3 = 2 THEN now() END, CASE WHEN n % 40 = 0 THEN :watch END
+                FROM generate_series(1, 4000) AS n
+            """),
+            {"watch": watch},
+        )
+        session.execute(text("ANALYZE report"))
         session.execute(text("SET LOCAL enable_seqscan = off"))
         session.execute(text("SET LOCAL enable_bitmapscan = off"))
         for wanted, meant in (
