@@ -4,10 +4,12 @@ What waits for nothing is asynchronous here: a synchronous dependency costs a tr
 """
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from server import visitors
@@ -51,11 +53,11 @@ async def _reading(request: Request, visitor: Who) -> AsyncIterator[Session]:
             await run_in_threadpool(session.rollback)
 
 
-async def _writing(request: Request, visitor: Who) -> AsyncIterator[Session]:
-    with Session(request.app.state.engine) as session:
+@asynccontextmanager
+async def _committed(engine: Engine) -> AsyncIterator[Session]:
+    """Give a session that is committed once, or rolled back whatever went wrong."""
+    with Session(engine) as session:
         try:
-            if visitor.signed_in is not None:
-                await run_in_threadpool(visitors.name_visitor, session, visitor)
             yield session
             if session.in_transaction():
                 await run_in_threadpool(session.commit)
@@ -64,18 +66,20 @@ async def _writing(request: Request, visitor: Who) -> AsyncIterator[Session]:
             raise
 
 
+async def _writing(request: Request, visitor: Who) -> AsyncIterator[Session]:
+    async with _committed(request.app.state.engine) as session:
+        if visitor.signed_in is not None:
+            await run_in_threadpool(visitors.name_visitor, session, visitor)
+        yield session
+
+
 Chosen = Annotated[Settings, Depends(_settings)]
 """The settings of this installation."""
 
 
 async def _accounts(request: Request) -> AsyncIterator[Session]:
-    with Session(request.app.state.owner) as session:
-        try:
-            yield session
-            await run_in_threadpool(session.commit)
-        except BaseException:
-            await run_in_threadpool(session.rollback)
-            raise
+    async with _committed(request.app.state.owner) as session:
+        yield session
 
 
 Accounts = Annotated[Session, Depends(_accounts, scope="function")]

@@ -1,7 +1,8 @@
 """Block watches: what everybody may know of each, its meetings, and its members among themselves."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
@@ -573,9 +574,16 @@ def _members_page(
     return page(request, "block_watch_members.html", context, status=422 if fault else 200)
 
 
-def _captains_only(request: Request) -> Problem:
-    _ = request.state.language.gettext
-    return Problem(403, _("For its captains"), _("Only captains of this block watch do this."))
+@contextmanager
+def _captains_only(request: Request) -> Iterator[None]:
+    """Say so to whoever is no captain any more when the store looks again."""
+    try:
+        yield
+    except NotCaptain as error:
+        _ = request.state.language.gettext
+        raise Problem(
+            403, _("For its captains"), _("Only captains of this block watch do this.")
+        ) from error
 
 
 @router.post("/{id:int}/requests/{request_id:int}")
@@ -591,10 +599,8 @@ def decide(
     """Take somebody in who asked, or refuse."""
     own_id = _of_watch(request, who, id, captain=True)
     if answer in {"approve", "refuse"} and request_id < 2**63:
-        try:
+        with _captains_only(request):
             associations.decide(session, id, request_id, approved=answer == "approve", by_id=own_id)
-        except NotCaptain as error:
-            raise _captains_only(request) from error
     return RedirectResponse(f"/watches/{id}/members?notice=decided", 303)
 
 
@@ -615,10 +621,8 @@ def invite(
     if not re.fullmatch("[0-9]{1,2}", uses) or not 1 <= int(uses) <= MOST_USES:
         fault = _("Say how many people may use it, from 1 to {most}.").format(most=MOST_USES)
         return _members_page(request, session, watch, own_id, fault=fault)
-    try:
+    with _captains_only(request):
         token = associations.invite(session, id, uses=int(uses), by_id=own_id)
-    except NotCaptain as error:
-        raise _captains_only(request) from error
     if token is None:
         fault = _("There are too many links already. Take one of them back first.")
         return _members_page(request, session, watch, own_id, fault=fault)
@@ -633,10 +637,8 @@ def revoke(
     """Have a link work no longer."""
     own_id = _of_watch(request, who, id, captain=True)
     if invitation_id < 2**63:
-        try:
+        with _captains_only(request):
             associations.revoke(session, id, invitation_id, by_id=own_id)
-        except NotCaptain as error:
-            raise _captains_only(request) from error
     return RedirectResponse(f"/watches/{id}/members?notice=revoked", 303)
 
 
@@ -658,10 +660,8 @@ def change_member(
         "remove": associations.remove,
     }
     if act in acts and person_id < 2**63:
-        try:
+        with _captains_only(request):
             acts[act](session, id, person_id, by_id=own_id)
-        except NotCaptain as error:
-            raise _captains_only(request) from error
     return RedirectResponse(f"/watches/{id}/members?notice=changed", 303)
 
 

@@ -17,10 +17,13 @@ from psycopg import sql
 from sqlalchemy.orm import Session
 
 from data import database
+from data.queries import sign_ins
 from data.sample.city import sample_city
 from data.sample.load import load
+from geo.roles import Role
 from server.app import create_app
 from server.settings import Settings
+from tests.people import person
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -156,6 +159,24 @@ def open_context(browser: Browser, site: str):
         context.close()
     for _, witness in opened:
         witness.verify()
+
+
+@pytest.fixture
+def signed_in_page(city_url, site, open_context):
+    """Open a page that a new person has signed in to, with two factors and a role."""
+    engine = database.engine(city_url)
+
+    def opener(role: Role, **options) -> Page:
+        with Session(engine) as session:
+            id = person(session, role)
+            token = sign_ins.begin(session, id, strong=True, browser="Test browser")
+            session.commit()
+        context = open_context(**options)
+        context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
+        return context.new_page()
+
+    yield opener
+    engine.dispose()
 
 
 @pytest.fixture

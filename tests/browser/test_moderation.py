@@ -5,34 +5,12 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from sqlalchemy.orm import Session
 
-from data import database
-from data.queries import sign_ins
 from geo.roles import Role
 from tests.browser.test_pages import DEVICES, LANGUAGES, WCAG
-from tests.people import person
 from tests.server.test_photos import picture, written
 
 PHOTO = {"name": "lamp.png", "mimeType": "image/png", "buffer": written(picture(900, 600), "PNG")}
-
-
-@pytest.fixture
-def moderators_page(city_url, site, open_context):
-    """Open a page that a moderator has signed in to."""
-    engine = database.engine(city_url)
-
-    def opener(**options) -> Page:
-        with Session(engine) as session:
-            id = person(session, Role.MODERATOR)
-            token = sign_ins.begin(session, id, strong=True, browser="Test browser")
-            session.commit()
-        context = open_context(**options)
-        context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
-        return context.new_page()
-
-    yield opener
-    engine.dispose()
 
 
 def send(page: Page, description: str) -> None:
@@ -72,7 +50,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_anybody_can_reword_and_judge(open_context, moderators_page, device, language):
+def test_anybody_can_reword_and_judge(open_context, signed_in_page, device, language):
     look = {**DEVICES[device], "locale": LANGUAGES[language]}
     page = open_context(**look).new_page()
     send(page, "Paint on the wall. Call 816-555-0142.")
@@ -80,7 +58,7 @@ def test_anybody_can_reword_and_judge(open_context, moderators_page, device, lan
     assert violations(page) == []
     address = send_as_it_is(page)
     assert violations(page) == []
-    page = moderators_page(**look)
+    page = signed_in_page(Role.MODERATOR, **look)
     page.goto("/moderation")
     expect(page.locator(".moderation-item img").first).to_be_visible()
     assert violations(page) == []
@@ -89,10 +67,10 @@ def test_anybody_can_reword_and_judge(open_context, moderators_page, device, lan
     assert violations(page) == []
 
 
-def test_a_moderator_blurs_what_is_dragged_over(open_context, moderators_page):
+def test_a_moderator_blurs_what_is_dragged_over(open_context, signed_in_page):
     address = send_as_it_is(open_context(**DEVICES["desk"]).new_page())
     number = address.rpartition("/")[2]
-    page = moderators_page(**DEVICES["desk"])
+    page = signed_in_page(Role.MODERATOR, **DEVICES["desk"])
     page.goto("/moderation")
     item = page.get_by_role("article", name=f"Photo of report {number}", exact=True)
     item.locator("img").scroll_into_view_if_needed()

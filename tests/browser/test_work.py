@@ -5,31 +5,9 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from sqlalchemy.orm import Session
 
-from data import database
-from data.queries import sign_ins
 from geo.roles import Role
 from tests.browser.test_pages import DEVICES, LANGUAGES, WCAG
-from tests.people import person
-
-
-@pytest.fixture
-def signed_in_page(city_url, site, open_context):
-    """Open a page that an administrator has signed in to."""
-    engine = database.engine(city_url)
-
-    def opener(**options) -> Page:
-        with Session(engine) as session:
-            id = person(session, Role.ADMINISTRATOR)
-            token = sign_ins.begin(session, id, strong=True, browser="Test browser")
-            session.commit()
-        context = open_context(**options)
-        context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
-        return context.new_page()
-
-    yield opener
-    engine.dispose()
 
 
 def ticked(page: Page) -> list[str]:
@@ -39,7 +17,7 @@ def ticked(page: Page) -> list[str]:
 
 
 def test_a_list_is_worked_through_by_keys_alone(signed_in_page):
-    page = signed_in_page(**DEVICES["desk"])
+    page = signed_in_page(Role.ADMINISTRATOR, **DEVICES["desk"])
     page.goto("/work?kind=lighting&status=received")
     boxes = page.locator("[data-work-list] tbody input")
     values = boxes.evaluate_all("all => all.map((one) => one.value)")
@@ -65,7 +43,7 @@ def test_a_list_is_worked_through_by_keys_alone(signed_in_page):
 
 
 def test_keys_disturb_nobody_who_types_elsewhere(signed_in_page):
-    page = signed_in_page(**DEVICES["desk"])
+    page = signed_in_page(Role.ADMINISTRATOR, **DEVICES["desk"])
     page.goto("/work")
     page.locator("#note").fill("")
     page.locator("#note").press_sequentially("jxk")
@@ -77,7 +55,7 @@ def test_keys_disturb_nobody_who_types_elsewhere(signed_in_page):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_anybody_of_the_city_can_use_it(signed_in_page, language, device):
-    page = signed_in_page(**DEVICES[device], locale=LANGUAGES[language])
+    page = signed_in_page(Role.ADMINISTRATOR, **DEVICES[device], locale=LANGUAGES[language])
     page.goto("/work?status=received")
     first = page.locator("[data-work-list] tbody a").first.get_attribute("href")
     for path in ("/work?status=received", first):
