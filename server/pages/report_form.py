@@ -203,15 +203,16 @@ def send_form(
     try:
         draft = _draft(form, settings, language)
         sent = submissions.check(session, draft, positions, language, city)
-        # A second tap must not be asked whether its own report is the same.
+        asked = _held(request, form, sent)
+        if asked is None and not new:
+            homes = positions.homes(session)
+            same = reports.nearby_same(session, sent.place, sent.category, homes)
+            if same:
+                asked = _same_page(request, session, settings, form, sent=sent, same=same)
+        # A second tap must not be asked whether its own report is the same. Looked up last: the first
+        # tap may have been stored meanwhile.
         submitted = reports.sent_before(session, key=sent.key, body_hash=sent.body_hash)
         if submitted is None:
-            asked = _held(request, form, sent)
-            if asked is None and not new:
-                homes = positions.homes(session)
-                same = reports.nearby_same(session, sent.place, sent.category, homes)
-                if same:
-                    asked = _same_page(request, session, settings, form, sent=sent, same=same)
             if asked:
                 return asked
             submitted = submissions.store(
