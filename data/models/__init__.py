@@ -1,5 +1,14 @@
 from data.models.area import Area, AreaLayer, AreaPiece
-from data.models.association import JoinRequest, Meeting, MemberContact, WatchInvitation
+from data.models.association import (
+    JoinRequest,
+    Meeting,
+    MeetingDate,
+    MemberContact,
+    WatchBoundary,
+    WatchInvitation,
+    WatchWords,
+    WordsField,
+)
 from data.models.base import Base
 from data.models.block_watch import BlockWatch
 from data.models.category import Category
@@ -86,6 +95,7 @@ __all__ = [
     "LocationType",
     "Mail",
     "Meeting",
+    "MeetingDate",
     "MemberContact",
     "Nudge",
     "Organization",
@@ -121,5 +131,8 @@ __all__ = [
     "Told",
     "TransitStop",
     "VacantLot",
+    "WatchBoundary",
     "WatchInvitation",
+    "WatchWords",
+    "WordsField",
 ]
