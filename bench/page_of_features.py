@@ -32,7 +32,7 @@ from submit import pgbench
 
 from data.queries import feature_pages
 from data.queries.filters import Cursor, ReportFilter
-from server.api.reports import cursor_text
+from server.schemas.cursors import cursor_text
 
 PAGES = 40
 LIMIT = 1_000

@@ -16,7 +16,7 @@ from data import database
 from data.photo_store import PhotoFolder
 from data.queries import imports
 from server import problems, tiles
-from server.api import features, grounds, places, reports, versions
+from server.api import feature_pages, features, grounds, places, reports, versions
 from server.front import Front
 from server.pages import account as account_page
 from server.pages import block_watches as block_watch_pages
@@ -138,6 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
         versions,
         features,
         grounds,
+        feature_pages,
         reports,
         places,
         map_page,

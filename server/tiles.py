@@ -9,13 +9,11 @@ import asyncio
 import gzip
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated
-from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request
@@ -33,6 +31,7 @@ from geo.tiles import DEEPEST, Tile
 from server.front import CLOSED_POLICY, SAFETY
 from server.schemas.filters import Filters
 from server.schemas.problems import described
+from server.schemas.query import from_query
 
 PREFIX = "/tiles/"
 SUFFIX = ".mvt"
@@ -258,7 +257,7 @@ class Tiles:
         if (
             scope["type"] != "http"
             or not scope["path"].startswith(PREFIX)
-            or scope["method"] != "GET"
+            or scope["method"] not in {"GET", "HEAD"}
         ):
             await self.app(scope, receive, send)
             return
@@ -270,7 +269,7 @@ class Tiles:
             scope.setdefault("state", {})["tile_failed"] = error
             await self.app(scope, receive, send)
             return
-        await _send(entry, entry.version == wanted, scope["headers"], send)
+        await _send(entry, entry.version == wanted, scope, send)
 
 
 @lru_cache(maxsize=16_384)
@@ -288,11 +287,7 @@ def _place(path: str) -> tuple[str, Tile]:
 @lru_cache(maxsize=4_096)
 def _question(query: bytes, zone: ZoneInfo, layer: str) -> tuple[int | None, ReportFilter]:
     """Read what stands behind the question mark, in one form however it was written."""
-    words = parse_qs(query.decode("latin-1"), keep_blank_values=True)  # as Starlette does
-    lists = ("kind", "category", "status")
-    asked = TileQuery.model_validate(
-        {name: values if name in lists else values[-1] for name, values in words.items()}
-    )
+    asked = from_query(TileQuery, query)
     return asked.v, asked.chosen(zone) if layer == "reports" else ReportFilter(zone)
 
 
@@ -305,13 +300,11 @@ def _takes_gzip(accepted: bytes) -> bool:
     return False
 
 
-async def _send(
-    entry: Entry, versioned: bool, asked: Iterable[tuple[bytes, bytes]], send: Send
-) -> None:
+async def _send(entry: Entry, versioned: bool, scope: Scope, send: Send) -> None:
     headers = entry.headers if versioned else entry.passing_headers
     compressible = False
     status, body = (200, entry.body) if entry.body else (204, b"")
-    for name, value in asked:
+    for name, value in scope["headers"]:
         if name == b"accept-encoding":
             compressible = _takes_gzip(value)
         elif name == b"if-none-match" and (entry.etag in value or value == b"*"):
@@ -327,6 +320,8 @@ async def _send(
             (b"content-length", b"%d" % len(body)),
         ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    if scope["method"] == "HEAD":
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Connection,
     DateTime,
     Float,
     Select,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.orm import Session
 
 from data.models import Report
 from data.queries.filters import Bounds, Cursor, ReportFilter, in_view, public_reports
@@ -42,7 +42,7 @@ class FeaturePage:
 
 
 def page_of_features(
-    session: Session,
+    connection: Connection,
     chosen: ReportFilter,
     bounds: Bounds | None = None,
     *,
@@ -53,7 +53,7 @@ def page_of_features(
 
     Parameters
     ----------
-    session : Session
+    connection : sqlalchemy.Connection
     chosen : ReportFilter
     bounds : Bounds, optional
         Only reports whose public position meets this box.
@@ -67,7 +67,7 @@ def page_of_features(
     FeaturePage
     """
     statement, values = features(chosen, bounds, limit, after)
-    found = session.connection().execute(statement, values).one()
+    found = connection.execute(statement, values).one()
     return FeaturePage(
         features=(found.features or "").encode(),
         count=min(found.found, limit),

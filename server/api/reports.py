@@ -1,36 +1,30 @@
-"""Reports for programs: send one, read them, join one."""
+"""Reports for programs: send one, read one, join one."""
 
 import json
-import re
 import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NoReturn
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
-from data.queries import feature_pages, reports
-from data.queries.filters import Cursor
+from data.queries import reports
 from data.queries.reports import Contact, Held, KeyReused, NotOpen, PublicReport
 from geo.categories import BY_CODE, CATEGORIES
 from geo.places import plain_text
 from server import limits, screening, submissions
+from server.api.feature_pages import GeoJson
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language
 from server.problems import Problem
 from server.report_words import not_found, not_open
-from server.schemas.filters import Box, Filters, bounds
 from server.schemas.problems import described
 from server.schemas.reports import (
     CategoryOut,
     FindingOut,
-    Link,
     OneFeature,
     OneProperties,
     ReportIn,
     ReportOut,
-    ReportPage,
     SupportsOut,
     TextOut,
     TimelineOut,
@@ -42,16 +36,9 @@ from server.supporters import neighbour, remember, supporter
 
 router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
 
-MOST_FEATURES = 1000
 REPLAYED = "Idempotency-Replayed"
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of a report.")]
-
-
-class GeoJson(JSONResponse):
-    """GeoJSON (RFC 7946)."""
-
-    media_type = "application/geo+json"
 
 
 async def _json_only(request: Request) -> None:
@@ -200,73 +187,6 @@ def _refuse(refused: Refused, language: Language) -> NoReturn:
         errors.append(error)
     title = _("Some of this cannot be used")
     raise Problem(422, title, str(refused), errors=errors) from refused
-
-
-CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def cursor_of(text: str | None) -> Cursor | None:
-    """Read a cursor; none means the first page."""
-    if text is None:
-        return None
-    found = CURSOR.fullmatch(text)
-    if found is None:
-        raise ValueError("take the cursor from the `next` link of the page before")
-    return Cursor(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
-
-
-def cursor_text(cursor: Cursor) -> str:
-    """Write a cursor as the `next` link carries it."""
-    return f"{(cursor.reported_at - _EPOCH) // timedelta(microseconds=1)}-{cursor.id}"
-
-
-@router.get(
-    "/reports",
-    response_class=GeoJson,
-    response_model=ReportPage,
-    responses=described(422, 503),
-    summary="Read reports, newest first",
-)
-def read_reports(
-    *,
-    request: Request,
-    session: Reading,
-    settings: Chosen,
-    filters: Annotated[Filters, Query()],
-    bbox: Box = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_FEATURES)] = 100,
-    cursor: Annotated[
-        str | None,
-        Query(pattern=f"^{CURSOR.pattern}$", description="From the `next` link of a page."),
-    ] = None,
-) -> Response:
-    """Give public reports as GeoJSON. Follow the `next` link for more."""
-    try:
-        box, after = bounds(bbox), cursor_of(cursor)
-    except ValueError as error:
-        _ = request.state.language.gettext
-        raise Problem(422, _("Some of this cannot be used"), str(error)) from error
-    page = feature_pages.page_of_features(
-        session, filters.chosen(settings.zone), box, limit=limit, after=after
-    )
-    links = [Link(rel="self", href=_address(request))]
-    headers = {}
-    if page.next is not None:
-        following = _address(request, cursor=cursor_text(page.next))
-        links.append(Link(rel="next", href=following))
-        headers["Link"] = f'<{following}>; rel="next"; type="application/geo+json"'
-    tail = orjson.dumps(
-        {"links": [link.model_dump() for link in links], "numberReturned": page.count}
-    )
-    content = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features, tail[1:])
-    return Response(content, headers=headers, media_type=GeoJson.media_type)
-
-
-def _address(request: Request, **changed: str) -> str:
-    """Give the address of this page, or the same with parameters changed, without the host."""
-    url = request.url.include_query_params(**changed)
-    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 @router.get(

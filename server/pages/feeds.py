@@ -16,11 +16,11 @@ from pydantic import Field
 from data.queries import feeds, reports
 from data.queries.feeds import FedReport
 from data.queries.reports import PublicReport
-from server.api.reports import CURSOR, cursor_of, cursor_text
 from server.dependencies import Chosen, Reading
 from server.languages import CODES, Language
 from server.pages.map import KINDS, STATUSES
 from server.report_words import not_found
+from server.schemas.cursors import CURSOR, cursor_of, cursor_text
 from server.schemas.filters import Filters
 from server.settings import Settings
 

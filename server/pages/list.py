@@ -14,12 +14,12 @@ from data.queries.filters import Cursor
 from data.queries.listing import ListedReport
 from geo.kinds import Kind
 from geo.statuses import OPEN, Status
-from server.api.reports import CURSOR, cursor_of, cursor_text
 from server.dependencies import Chosen, Reading
 from server.pages.feeds import feed_address
 from server.pages.following import follow_address
 from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
+from server.schemas.cursors import CURSOR, cursor_of, cursor_text
 from server.schemas.filters import Box, Filters, bounds
 
 router = APIRouter(include_in_schema=False)

@@ -34,7 +34,6 @@ from geo.places import plain_text
 from geo.roles import Act, Role
 from geo.statuses import OPEN, STEPS, Party, Status, choices, parties
 from layers.atlas import Atlas, View
-from server.api.reports import CURSOR, cursor_of, cursor_text
 from server.dependencies import Chosen, Who, Writing, own_site
 from server.fixes import ask_neighbours
 from server.languages import Language
@@ -43,6 +42,7 @@ from server.pages.page import page
 from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
 from server.problems import Problem
 from server.report_words import not_found
+from server.schemas.cursors import CURSOR, cursor_of, cursor_text
 from server.schemas.filters import OPEN_WORD, Filters
 from server.settings import Settings
 from server.spreadsheets import csv_text

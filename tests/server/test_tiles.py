@@ -52,6 +52,18 @@ def n_of(body: bytes) -> int:
     return sum(cell.attributes["n"] for cell in decode(body).get("cells", []))
 
 
+def test_its_head_alone_can_be_asked_for(client, reports):
+    reports()
+    whole, head = (
+        client.get(f"/tiles/reports/{TILE}.mvt"),
+        client.head(f"/tiles/reports/{TILE}.mvt"),
+    )
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers == whole.headers
+    assert client.head("/tiles/nothing/1/1/1.mvt").status_code == 404
+
+
 def test_a_tile_is_a_vector_tile_and_safe_to_hand_out(client, reports):
     reports()
     answer = client.get(f"/tiles/reports/{TILE}.mvt")

@@ -32,7 +32,7 @@ class TestPageOfFeatures:
             session,
             new("noise_spot", public=shown, description="secret", address="3421 Norton Ave"),
         )
-        page = page_of_features(session, EVERYTHING, limit=10)
+        page = page_of_features(session.connection(), EVERYTHING, limit=10)
         (feature,) = features(page)
         assert (page.count, page.next) == (1, None)
         assert (feature["type"], feature["id"]) == ("Feature", id)
@@ -43,14 +43,14 @@ class TestPageOfFeatures:
         assert b"Norton" not in page.features
 
     def test_without_reports_is_empty(self, session):
-        page = page_of_features(session, EVERYTHING, limit=10)
+        page = page_of_features(session.connection(), EVERYTHING, limit=10)
         assert (page.features, page.count, page.next) == (b"", 0, None)
 
     def test_pages_meet_every_report_once_newest_first(self, session, city):
         ids = [send(session) for _ in range(7)]  # all at the same moment: the id decides
         met, after, counts = [], None, []
         while True:
-            page = page_of_features(session, EVERYTHING, limit=3, after=after)
+            page = page_of_features(session.connection(), EVERYTHING, limit=3, after=after)
             met += [feature["id"] for feature in features(page)]
             counts.append(page.count)
             after = page.next
@@ -62,27 +62,27 @@ class TestPageOfFeatures:
     def test_a_full_last_page_is_the_last(self, session, city):
         for _ in range(3):
             send(session)
-        assert page_of_features(session, EVERYTHING, limit=3).next is None
+        assert page_of_features(session.connection(), EVERYTHING, limit=3).next is None
 
     def test_what_comes_in_meanwhile_does_not_shift_the_next_page(self, session, city):
         first, second = send(session), send(session)
-        page = page_of_features(session, EVERYTHING, limit=1)
+        page = page_of_features(session.connection(), EVERYTHING, limit=1)
         assert page.next == Cursor(session.get_one(Report, second).reported_at, second)
         send(session)
-        following = page_of_features(session, EVERYTHING, limit=1, after=page.next)
+        following = page_of_features(session.connection(), EVERYTHING, limit=1, after=page.next)
         assert [feature["id"] for feature in features(following)] == [first]
 
     def test_leaves_out_the_held_and_those_without_public_position(self, session, city):
         send(session, new("noise_spot", public=None))
         moved(session, send(session), Status.HELD)
-        assert page_of_features(session, EVERYTHING, limit=10).count == 0
+        assert page_of_features(session.connection(), EVERYTHING, limit=10).count == 0
 
     def test_narrows_by_box_and_filter(self, session, city):
         east = send(session, new("graffiti"))
         send(session, new(at=IN_WESTSIDE))
         box = Bounds(-94.56, 39.0, EAST, 39.04)
-        found = page_of_features(session, EVERYTHING, box, limit=10)
+        found = page_of_features(session.connection(), EVERYTHING, box, limit=10)
         assert [feature["id"] for feature in features(found)] == [east]
         cleanup = ReportFilter(zone=EVERYTHING.zone, kinds=(Kind.CLEANUP,))
-        found = page_of_features(session, cleanup, limit=10)
+        found = page_of_features(session.connection(), cleanup, limit=10)
         assert [feature["id"] for feature in features(found)] == [east]
