@@ -174,8 +174,14 @@ class ReportLoader(Loader):
 
     def _with_areas(self, records: pa.Table) -> pa.Table:
         x, y = _coordinates(records)
-        found = {column: area_ids(x, y, *areas) for column, areas in self._areas.items()}
-        found["block_watch_id"] = area_ids(x, y, *self._watches)
+        shown_x, shown_y = _shown(records)
+        moved = (shown_x != x) | (shown_y != y)
+        found = {}
+        for column, areas in self._areas.items():
+            found[f"exact_{column}"] = exact = area_ids(x, y, *areas)
+            found[column] = shown = exact.copy()
+            shown[moved] = area_ids(shown_x[moved], shown_y[moved], *areas)
+        found["block_watch_id"] = area_ids(shown_x, shown_y, *self._watches)
         for column, ids in found.items():
             records = records.append_column(column, pa.array(ids, pa.int64(), mask=ids == NOWHERE))
         return records.append_column(
@@ -211,6 +217,12 @@ class ReportLoader(Loader):
     def _polygons(self, query: str, *values: str) -> tuple[list[int], Sequence[BaseGeometry]]:
         rows = self.connection.execute(query, values, binary=True).fetchall()
         return [row[0] for row in rows], shapely.from_wkb([row[1] for row in rows]).tolist()
+
+
+def _shown(records: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give public positions; NaN where there is none."""
+    places = shapely.from_wkb(records.column("public_geom").to_numpy(zero_copy_only=False))
+    return shapely.get_x(places), shapely.get_y(places)
 
 
 def _coordinates(records: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,6 +9,9 @@ from data.models.base import Base, Key, geometry
 from data.models.enumeration import enumeration
 from geo.kinds import Kind
 
+AREA_NAME_LIMIT = 80
+"""Characters that people may call an area they drew."""
+
 
 class Pace(StrEnum):
     """How soon followers are told."""
@@ -40,6 +43,7 @@ class Follow(Base):
         BigInteger, ForeignKey("area.id", ondelete="CASCADE")
     )
     drawn: Mapped[object | None] = mapped_column(geometry("POLYGON"))
+    name: Mapped[str] = mapped_column(server_default="")
     kinds: Mapped[list[Kind]] = mapped_column(
         ARRAY(enumeration(Kind, "report_kind")), server_default=text("'{}'")
     )
@@ -57,6 +61,8 @@ class Follow(Base):
             "report_id IS NULL OR (kinds = '{}' AND categories = '{}')",
             name="reports_are_not_narrowed",
         ),
+        CheckConstraint(f"length(name) <= {AREA_NAME_LIMIT}", name="name_is_short"),
+        CheckConstraint("drawn IS NOT NULL OR name = ''", name="only_drawn_areas_have_names"),
         CheckConstraint("language IN ('en', 'es')", name="language_is_known"),
         CheckConstraint("ST_IsValid(drawn) AND NOT ST_IsEmpty(drawn) AND ST_NPoints(drawn) <= 100", name="drawn_is_valid"),
         Index(

@@ -30,8 +30,9 @@ class Report(Imported, Base):
     `exact_geom` is for staff and the liaison of the division; `public_geom` is what everybody sees,
     and null where no position may be public. `address` is public; where a report may be at a home it
     stands in `home_address`, which is as private as the exact position. `description` is for those who
-    work on it; `public_text` is what everybody reads of it: all, part or nothing. The ids of areas and block watch are the result of a
-    spatial join kept by triggers, which is why they carry no foreign keys.
+    work on it; `public_text` is what everybody reads of it: all, part or nothing. The ids of areas and
+    block watch are the result of a spatial join kept by triggers, which is why they carry no foreign
+    keys: those that everybody reads of the public position, the exact ones of the exact position.
     """
 
     __tablename__ = "report"
@@ -58,6 +59,10 @@ class Report(Imported, Base):
     patrol_division_id: Mapped[int | None] = mapped_column(BigInteger)
     tract_id: Mapped[int | None] = mapped_column(BigInteger)
     block_watch_id: Mapped[int | None] = mapped_column(BigInteger)
+    exact_neighbourhood_id: Mapped[int | None] = mapped_column(BigInteger)
+    exact_council_district_id: Mapped[int | None] = mapped_column(BigInteger)
+    exact_patrol_division_id: Mapped[int | None] = mapped_column(BigInteger)
+    exact_tract_id: Mapped[int | None] = mapped_column(BigInteger)
     duplicate_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("report.id"))
     reporter_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("person.id", ondelete="SET NULL")
@@ -93,6 +98,7 @@ class Report(Imported, Base):
         Index(None, "block_watch_id", "status", "closed_at"),
         Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index(None, "reporter_id", postgresql_where=text("reporter_id IS NOT NULL")),
+        Index(None, "on_behalf_of_id", postgresql_where=text("on_behalf_of_id IS NOT NULL")),
         Index(None, "exact_geom", postgresql_using="gist"),
         Index(None, "public_geom", postgresql_using="gist"),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, func, or_
 
 from data.models import Report
 from geo.kinds import Kind
@@ -35,7 +35,8 @@ class ReportFilter:
     since, until : datetime.date or None
         Both inclusive, local dates in `zone`, of the time of reporting.
     area_id, block_watch_id : int or None
-        Within this area (neighbourhood, council district, patrol division or tract), or watch.
+        Shown within this area (neighbourhood, council district, patrol division or tract), or
+        watch: where its public position lies.
     zone : zoneinfo.ZoneInfo
         The city's time zone.
     """
@@ -96,19 +97,20 @@ def narrowed(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     if chosen.end is not None:
         conditions.append(Report.reported_at < chosen.end)
     if chosen.area_id is not None:
-        columns = (
-            Report.neighbourhood_id,
-            Report.council_district_id,
-            Report.patrol_division_id,
-            Report.tract_id,
-        )
-        within = columns[0] == chosen.area_id
-        for column in columns[1:]:
-            within |= column == chosen.area_id
-        conditions.append(within)
+        conditions.append(within_area(Report, chosen.area_id))
     if chosen.block_watch_id is not None:
         conditions.append(Report.block_watch_id == chosen.block_watch_id)
     return conditions
+
+
+def within_area(columns: Any, area_id: int) -> ColumnElement[bool]:
+    """Give the condition that one of the areas of a report, as `columns` has them, is this one."""
+    return or_(
+        columns.neighbourhood_id == area_id,
+        columns.council_district_id == area_id,
+        columns.patrol_division_id == area_id,
+        columns.tract_id == area_id,
+    )
 
 
 def envelope(bounds: Bounds) -> ColumnElement[Any]:

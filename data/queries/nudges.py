@@ -17,8 +17,8 @@ QUIET_DAYS = 14
 
 _TO_TELL = text("""
     WITH forgotten AS (
-        SELECT report.id, report.category_code, report.kind, report.patrol_division_id,
-            report.council_district_id, assignment.person_id
+        SELECT report.id, report.category_code, report.kind, report.exact_patrol_division_id,
+            report.exact_council_district_id, assignment.person_id
         FROM report LEFT JOIN assignment ON assignment.report_id = report.id
         WHERE report.id = ANY (:overdue)
             AND NOT EXISTS (SELECT FROM nudge WHERE nudge.report_id = report.id)
@@ -34,9 +34,9 @@ _TO_TELL = text("""
     JOIN person ON person.id = held.person_id AND disabled_at IS NULL AND email IS NOT NULL
     WHERE (forgotten.person_id IS NULL OR forgotten.person_id = person.id) AND CASE held.role
         WHEN 'staff' THEN forgotten.kind = ANY (department.kinds)
-            AND (held.area_id IS NULL OR held.area_id = forgotten.council_district_id)
+            AND (held.area_id IS NULL OR held.area_id = forgotten.exact_council_district_id)
         WHEN 'liaison' THEN forgotten.kind = 'problem_spot'
-            AND held.area_id = forgotten.patrol_division_id
+            AND held.area_id = forgotten.exact_patrol_division_id
         WHEN 'administrator' THEN forgotten.person_id = person.id
         ELSE false END
     ORDER BY person.email, forgotten.id

@@ -4,7 +4,7 @@ A change is made as whoever makes it: the store asks the same again by its own p
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from sqlalchemy import (
     insert,
     literal,
     or_,
+    outerjoin,
     select,
     table,
     text,
@@ -47,7 +48,7 @@ from data.models import (
     SavedFilter,
     Support,
 )
-from data.queries.filters import Cursor, ReportFilter, narrowed
+from data.queries.filters import Cursor, ReportFilter, narrowed, within_area
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind, Severity
 from geo.roles import Act, Grant, Role, Site, may
@@ -66,6 +67,16 @@ private = table(
     column("exact_geom"),
     column("home_address"),
 )
+sites = table(
+    "report_site",
+    column("report_id", BigInteger),
+    column("neighbourhood_id", BigInteger),
+    column("council_district_id", BigInteger),
+    column("patrol_division_id", BigInteger),
+    column("tract_id", BigInteger),
+)
+"""Areas of exact positions, of the reports whose exact place the visitor may read."""
+
 event_private = table(
     "report_event_private",
     column("event_id", BigInteger),
@@ -176,13 +187,22 @@ def scope(grants: Collection[Grant]) -> ColumnElement[bool]:
         if grant.role is Role.ADMINISTRATOR:
             return true()
         if grant.role is Role.STAFF:
-            here = true() if grant.area_id is None else Report.council_district_id == grant.area_id
+            district = sites.c.council_district_id
+            here = true() if grant.area_id is None else _at(district == grant.area_id)
             meant.append(and_(Report.kind.in_(sorted(grant.kinds)), here))
         if grant.role is Role.LIAISON and grant.area_id is not None:
             meant.append(
-                and_(Report.kind == Kind.PROBLEM_SPOT, Report.patrol_division_id == grant.area_id)
+                and_(
+                    Report.kind == Kind.PROBLEM_SPOT,
+                    _at(sites.c.patrol_division_id == grant.area_id),
+                )
             )
     return or_(false(), *meant)
+
+
+def _at(place: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Give the condition that a report's exact place fulfils one on `sites`."""
+    return Report.id.in_(select(sites.c.report_id).where(place))
 
 
 def targets(session: Session) -> dict[str, int]:
@@ -225,8 +245,10 @@ def _meant(
     conditions = [
         scope(worker.grants),
         Report.status.in_(sorted(statuses & WORKED_ON)),
-        *narrowed(chosen),
+        *narrowed(replace(chosen, area_id=None)),
     ]
+    if chosen.area_id is not None:
+        conditions.append(_at(within_area(sites.c, chosen.area_id)))
     if chosen.assigned == "me":
         conditions.append(Assignment.person_id == worker.person_id)
     if chosen.assigned == "nobody":
@@ -351,13 +373,18 @@ def _read(
             func.coalesce(colleague.c.name, Department.name, "").label("assigned_to"),
         )
         .join(private, private.c.report_id == Report.id)
-        .outerjoin(neighbourhood, neighbourhood.id == Report.neighbourhood_id)
-        .outerjoin(district, district.id == Report.council_district_id)
-        .outerjoin(division, division.id == Report.patrol_division_id)
+        .join(sites, sites.c.report_id == Report.id)
+        .outerjoin(neighbourhood, neighbourhood.id == sites.c.neighbourhood_id)
+        .outerjoin(district, district.id == sites.c.council_district_id)
+        .outerjoin(division, division.id == sites.c.patrol_division_id)
         .outerjoin(Assignment, Assignment.report_id == Report.id)
         .outerjoin(Department, Department.id == Assignment.department_id)
         .outerjoin(colleague, colleague.c.person_id == Assignment.person_id)
-        .where(Report.id == any_(these), private.c.report_id == any_(these))
+        .where(
+            Report.id == any_(these),
+            private.c.report_id == any_(these),
+            sites.c.report_id == any_(these),
+        )
         .order_by(Report.reported_at, Report.id)
     ).all()
     listed = [_item(row, chosen, days) for row in rows[:limit]]
@@ -474,8 +501,8 @@ def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
         select(
             Report.kind,
             Report.block_watch_id,
-            Report.patrol_division_id,
-            Report.council_district_id,
+            sites.c.patrol_division_id,
+            sites.c.council_district_id,
             Report.category_code,
             Report.status,
             Report.severity,
@@ -497,9 +524,10 @@ def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
             Report.duplicate_of_id,
         )
         .join(private, private.c.report_id == Report.id)
-        .outerjoin(neighbourhood, neighbourhood.id == Report.neighbourhood_id)
-        .outerjoin(district, district.id == Report.council_district_id)
-        .outerjoin(division, division.id == Report.patrol_division_id)
+        .join(sites, sites.c.report_id == Report.id)
+        .outerjoin(neighbourhood, neighbourhood.id == sites.c.neighbourhood_id)
+        .outerjoin(district, district.id == sites.c.council_district_id)
+        .outerjoin(division, division.id == sites.c.patrol_division_id)
         .outerjoin(Assignment, Assignment.report_id == Report.id)
         .outerjoin(Department, Department.id == Assignment.department_id)
         .outerjoin(colleague, colleague.c.person_id == Assignment.person_id)
@@ -688,10 +716,13 @@ def _locked(session: Session, worker: Worker, id: int, other_id: int | None) -> 
         Report.kind,
         Report.category_code,
         Report.block_watch_id,
-        Report.patrol_division_id,
-        Report.council_district_id,
+        sites.c.patrol_division_id,
+        sites.c.council_district_id,
     )
-    seen = session.execute(select(*columns).where(Report.id == id)).one_or_none()
+    placed = outerjoin(Report, sites, sites.c.report_id == Report.id)
+    seen = session.execute(
+        select(*columns).select_from(placed).where(Report.id == id)
+    ).one_or_none()
     if seen is None:
         raise Refused(Why.NOT_FOUND)
     if not may(worker.grants, Act.WORK, _site(seen)):
@@ -702,7 +733,7 @@ def _locked(session: Session, worker: Worker, id: int, other_id: int | None) -> 
         select(Report.id).where(Report.id.in_(ids)).order_by(Report.id).with_for_update()
     )
     return session.execute(
-        select(*columns, _version().label("version")).where(Report.id == id)
+        select(*columns, _version().label("version")).select_from(placed).where(Report.id == id)
     ).one()
 
 
@@ -756,9 +787,11 @@ def _merge(session: Session, worker: Worker, id: int, other_id: int) -> None:
             Report.status,
             Report.kind,
             Report.block_watch_id,
-            Report.patrol_division_id,
-            Report.council_district_id,
-        ).where(Report.id == other_id, Report.id != id)
+            sites.c.patrol_division_id,
+            sites.c.council_district_id,
+        )
+        .join(sites, sites.c.report_id == Report.id)
+        .where(Report.id == other_id, Report.id != id)
     ).one_or_none()
     if other is None or other.status not in WORKED_ON:
         raise Refused(Why.OTHER_NOT_FOUND)

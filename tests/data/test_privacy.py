@@ -1,6 +1,10 @@
 """The store's own lock: what its web role can read, whatever a query asks."""
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
@@ -17,9 +21,11 @@ from data.models import (
     ReportEvent,
     RoleGrant,
 )
+from geo.crs import CITY, STORED
+from geo.homes import CELL_M
 from geo.kinds import Kind
 from geo.roles import Act, Grant, Role, Site, may
-from tests.places import IN_EASTSIDE, box, found_city
+from tests.places import IN_EASTSIDE, IN_THE_WATCH, MIDDLE, box, found_city
 from tests.reports import moved, new, send
 
 CANARY = "canary in private text"
@@ -75,6 +81,8 @@ def home(session, city):
         "SELECT home_address FROM report",
         "SELECT description FROM report",
         "SELECT reporter_id FROM report",
+        "SELECT exact_neighbourhood_id FROM report",
+        "SELECT id FROM report WHERE exact_patrol_division_id = 1",
         "SELECT * FROM report",
         "SELECT report FROM report",
         "SELECT exact_geom FROM police_incident",
@@ -151,7 +159,10 @@ def test_the_store_and_the_program_agree_on_who_may_what(session, web, city, per
     )
     found = session.get_one(Report, id)
     site = Site(
-        Kind.PROBLEM_SPOT, found.block_watch_id, found.patrol_division_id, found.council_district_id
+        Kind.PROBLEM_SPOT,
+        found.block_watch_id,
+        found.exact_patrol_division_id,
+        found.exact_council_district_id,
     )
     assert found.kind is Kind.PROBLEM_SPOT
     for grant in held:
@@ -166,10 +177,13 @@ def test_the_store_and_the_program_agree_on_who_may_what(session, web, city, per
         exact = bool(rows) and rows[0].exact_geom is not None
         assert exact == may([grant], Act.READ_EXACT, site), grant
         assert exact == (bool(rows) and rows[0].home_address != ""), grant
+        sited = web("SELECT * FROM report_site", who)
+        assert bool(sited) == may([grant], Act.READ_EXACT, site), grant
         changed = web("UPDATE report SET status = 'confirmed' RETURNING id", who)
         works = may([grant], Act.WORK, site) or may([grant], Act.MODERATE, site)
         assert bool(changed) == works, grant
         assert web("SELECT * FROM report_private", who, strong=False) == [], grant
+        assert web("SELECT * FROM report_site", who, strong=False) == [], grant
 
 
 def test_a_role_that_was_ended_opens_nothing(session, web, home, person):
@@ -195,6 +209,93 @@ def test_spatial_questions_of_the_web_role_use_the_index(session, web, city):
         "EXPLAIN SELECT id FROM report WHERE public_geom && ST_MakeEnvelope(-94.6, 39, -94.5, 39.1, 4326)"
     )
     assert "report_public_geom_idx" in str(plan)
+
+
+REGIONS = {
+    "between two neighbourhoods": (MIDDLE, 39.02),
+    "at a corner of a block watch": (-94.565, 39.01),
+    "within a block watch": IN_THE_WATCH,
+}
+"""Where a cell of `CELL_M` is hidden in as a whole, and something ends that has a name."""
+
+PART = st.floats(0.001, 0.999)
+
+
+def in_region_of(place, east, north):
+    """A place in the same cell, by its parts of the cell's sides."""
+    project = Transformer.from_crs(STORED, CITY, always_xy=True)
+    corner = np.floor(np.array(project.transform(*place)) / CELL_M) * CELL_M
+    return project.transform(*(corner + CELL_M * np.array([east, north])), direction="INVERSE")
+
+
+def seen(session, web, home, key):
+    """All that the web role reads, in whatever way, of a report at a home."""
+    nested = session.begin_nested()
+    try:
+        send(session, new("noise_spot", home, address="3412 Norton Ave"), key=key)
+        readable = session.scalars(
+            text(
+                "SELECT column_name FROM information_schema.column_privileges WHERE "
+                "table_name = 'report' AND grantee = :web AND privilege_type = 'SELECT' "
+                "AND column_name <> 'id' ORDER BY 1"
+            ),
+            {"web": database.WEB_ROLE},
+        ).all()
+        assert {"public_geom", "neighbourhood_id", "block_watch_id"} <= set(readable)
+        return (
+            web(f"SELECT {', '.join(readable)} FROM report"),
+            web("SELECT level, x, y, category_code, sum(n) FROM report_tally GROUP BY 1, 2, 3, 4"),
+            web("SELECT * FROM report_site"),
+        )
+    finally:
+        nested.rollback()
+
+
+@pytest.mark.parametrize("place", REGIONS.values(), ids=REGIONS.keys())
+def test_two_homes_of_one_region_can_not_be_told_apart(session, web, city, place):
+    """Whatever filters, counts, sorts or cuts: it has nothing to tell them apart by."""
+
+    @settings(
+        max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(one=st.tuples(PART, PART), other=st.tuples(PART, PART), key=st.text("abc", min_size=8))
+    def hold(one, other, key):
+        homes = (in_region_of(place, *one), in_region_of(place, *other))
+        first, second = (seen(session, web, home, key) for home in homes)
+        assert first == second
+
+    hold()
+
+
+def test_a_border_that_moves_through_a_region_tells_nothing_either(session, web, city):
+    def kept(east):
+        nested = session.begin_nested()
+        try:
+            send(session, new("noise_spot", in_region_of((MIDDLE, 39.02), east, 0.5)), key="key")
+            session.execute(
+                update(Area)
+                .where(Area.id == city.westside)
+                .values(geom=box(-94.6, 39, in_region_of((MIDDLE, 39.02), 0.5, 0.5)[0], 39.04))
+            )
+            stored = session.scalars(select(Report)).one()
+            asked = web("SELECT neighbourhood_id, block_watch_id FROM report")
+            return asked, stored.exact_neighbourhood_id
+        finally:
+            nested.rollback()
+
+    west, east = kept(0.1), kept(0.9)
+    assert west[0] == east[0]
+    assert west[1] != east[1]
+
+
+def test_no_rule_of_the_store_judges_rights_by_the_public_position(session):
+    judging = session.execute(
+        text(
+            "SELECT proname, prosrc FROM pg_proc WHERE prosrc ~ 'FROM report' "
+            "AND prosrc ~ 'visitor_may\\([^)]*[^_](patrol_division|council_district)_id'"
+        )
+    ).all()
+    assert judging == []
 
 
 class TestAudit:

@@ -103,8 +103,29 @@ def test_a_report_on_a_border_lies_in_one_area(session, city):
 
 def test_a_report_that_moves_is_joined_anew(session, city):
     report = file_report(session, point(1, 1))
-    session.execute(update(Report).where(Report.id == report).values(exact_geom=point(3, 1)))
+    there = {"exact_geom": point(3, 1), "public_geom": point(3, 1)}
+    session.execute(update(Report).where(Report.id == report).values(there))
     assert areas_of(session, report)[0] == city["East"]
+
+
+def test_areas_that_everybody_reads_are_those_of_the_public_position(session, city):
+    watch = insert(BlockWatch).values(name="Elm", boundary=box(1.5, 0, 2, 2))
+    session.execute(watch)
+    at_home = {"kind": "cleanup", "category_code": "private_trash"}
+    report = file_report(session, point(1.9, 1), **at_home, public_geom=point(2.1, 1))
+
+    def areas():
+        stored = session.get_one(Report, report, populate_existing=True)
+        return stored.neighbourhood_id, stored.exact_neighbourhood_id, stored.block_watch_id
+
+    assert areas() == (city["East"], city["West"], None)
+    session.execute(update(Area).where(Area.name == "West").values(geom=box(0, 0, 1, 2)))
+    assert areas() == (city["East"], None, None)
+    session.execute(update(Area).where(Area.name == "East").values(geom=box(2.2, 0, 4, 2)))
+    session.execute(update(Area).where(Area.name == "West").values(geom=box(0, 0, 2, 2)))
+    assert areas() == (None, city["West"], None)
+    session.execute(update(Report).values(public_geom=None))
+    assert areas() == (None, city["West"], None)
 
 
 def test_reports_follow_a_border_that_moves(session, city):

@@ -141,7 +141,10 @@ def town(engine) -> Town:
         found = session.get_one(Report, id)
         assert session.scalars(select(ReportContact)).one().name == contact.name
         site = Site(
-            found.kind, found.block_watch_id, found.patrol_division_id, found.council_district_id
+            found.kind,
+            found.block_watch_id,
+            found.exact_patrol_division_id,
+            found.exact_council_district_id,
         )
         session.commit()
     return Town(id, site, tuple(askers))

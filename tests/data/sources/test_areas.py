@@ -123,8 +123,9 @@ def test_a_file_of_another_kind_is_not_opened(bring_in, content, message):
 
 def test_a_newer_file_moves_a_boundary_and_the_reports_with_it(bring_in, city, connection, one):
     connection.execute(
-        "INSERT INTO report (kind, category_code, exact_geom, occurred_at) "
-        "VALUES ('lighting', 'light_out', ST_Point(-94.58, 39.05, 4326), now())"
+        "INSERT INTO report (kind, category_code, exact_geom, public_geom, occurred_at) "
+        "SELECT 'lighting', 'light_out', place, place, now() "
+        "FROM ST_Point(-94.58, 39.05, 4326) AS place"
     )
     moved = collection(feature(nbhid="west", nbhname="Farther West"), feature(nbhid="2"))
 

@@ -389,7 +389,8 @@ def test_the_stored_areas_are_what_the_database_would_have_joined(kc, bring_in, 
     bring_in("council_districts", kc / "council_districts_2023.geojson")
     bring_in("kcmo_311", kc / "311_requests_2007_2018.csv.gz")
     connection.execute(
-        "CREATE TEMPORARY TABLE ours AS SELECT id, neighbourhood_id, council_district_id FROM report"
+        "CREATE TEMPORARY TABLE ours AS SELECT id, neighbourhood_id, council_district_id, "
+        "exact_neighbourhood_id, exact_council_district_id FROM report"
     )
 
     connection.execute(
@@ -399,12 +400,15 @@ def test_the_stored_areas_are_what_the_database_would_have_joined(kc, bring_in, 
     assert (
         one(
             "SELECT count(*) FROM report JOIN ours USING (id) WHERE "
-            "(report.neighbourhood_id, report.council_district_id) IS DISTINCT FROM "
-            "(ours.neighbourhood_id, ours.council_district_id)"
+            "(report.neighbourhood_id, report.council_district_id, "
+            "report.exact_neighbourhood_id, report.exact_council_district_id) IS DISTINCT FROM "
+            "(ours.neighbourhood_id, ours.council_district_id, "
+            "ours.exact_neighbourhood_id, ours.exact_council_district_id)"
         )
         == 0
     )
     assert one("SELECT count(*) FROM ours WHERE neighbourhood_id IS NOT NULL") > 28_000
+    assert one("SELECT count(*) FROM ours WHERE neighbourhood_id <> exact_neighbourhood_id") > 0
 
 
 def test_the_recount_gives_what_the_triggers_count(requests, connection, rows):
