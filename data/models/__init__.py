@@ -53,6 +53,7 @@ from data.models.street_light import LightStatus, StreetLight
 from data.models.tally import LayerChange, ReportTally
 from data.models.transit_stop import TransitStop
 from data.models.vacant_lot import VacantLot
+from data.models.walk import Walk, WalkAnswer, WalkStop
 from data.models.work import (
     Assignment,
     CategoryTarget,
@@ -131,6 +132,9 @@ __all__ = [
     "Told",
     "TransitStop",
     "VacantLot",
+    "Walk",
+    "WalkAnswer",
+    "WalkStop",
     "WatchBoundary",
     "WatchInvitation",
     "WatchWords",
