@@ -208,7 +208,7 @@ def overdispersion(before: NDArray[np.int64]) -> float:
         return 1.0
     expected = before.sum(axis=1, keepdims=True) * before.sum(axis=0, keepdims=True) / total
     off = np.where(expected > 0, (before - expected) ** 2 / np.where(expected > 0, expected, 1), 0)
-    return max(1.0, float(off.sum()) / degrees)
+    return max(1.0, float(off.sum() / degrees))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Whether one incident is followed by others nearby, soon after (Knox 1964, doi:10.2307/2985220)."""
+"""Whether one incident is followed by others nearby, soon after (Knox 1964)."""
 
 import math
 from dataclasses import dataclass, replace
