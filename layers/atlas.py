@@ -19,6 +19,7 @@ MODULES: tuple[str, ...] = (
     "address",
     "atlas",
     "base",
+    "boundary",
     "cells",
     "draw",
     "features",
@@ -103,9 +104,9 @@ class Options:
 
     Attributes
     ----------
-    mode : {"browse", "look", "pick", "snapshot"}
+    mode : {"browse", "look", "pick", "draw", "snapshot"}
         Look around and share the view; look at one place, with a pin where the view opens; choose
-        a place for a form; or stand alone in a file.
+        a place for a form; draw a boundary for a form; or stand alone in a file.
     shown : collection of str or None
         Names of the layers that are on at first; None leaves it to each layer.
     asset : callable
@@ -119,17 +120,17 @@ class Options:
         without it), of the search, of the versions of the layers, and of the outline of an area or
         a block watch.
     latitude_field, longitude_field, drawn_field : str
-        CSS selectors of the form's fields that the mode "pick" fills: with a place, or with the
-        GeoJSON of a line or a polygon.
+        CSS selectors of the form's fields that the modes "pick" and "draw" fill: with a place, or
+        with the GeoJSON of a line or a polygon.
     shape_fields : str
         CSS selector of the radio buttons that say which: point, line or polygon.
     marks : tuple of Mark
-        What the mode "look" marks with numbers.
+        What the modes "look" and "draw" mark with numbers.
     ground : tuple or None
         What the mode "look" outlines and goes to in place of a pin, and its id.
     """
 
-    mode: Literal["browse", "look", "pick", "snapshot"] = "browse"
+    mode: Literal["browse", "look", "pick", "draw", "snapshot"] = "browse"
     shown: Collection[str] | None = None
     asset: Callable[[str], str] = "/static/{}".format
     translate: Callable[[str], str] = _unchanged
@@ -230,7 +231,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     for layer in drawn:
         layer.add_to(map_)
     Zoom(options.translate).add_to(map_)
-    if options.mode in {"browse", "pick"}:
+    if options.mode in {"browse", "pick", "draw"}:
         Locate(options.translate).add_to(map_)
     if not picks:
         Fullscreen(options.translate).add_to(map_)
@@ -240,7 +241,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
         "mode": options.mode,
         "layers_panel": whole,
         "facts": options.facts,
-        "places": options.places if options.mode in {"browse", "pick"} else "",
+        "places": options.places if options.mode in {"browse", "pick", "draw"} else "",
         "versions": options.versions,
         "grounds": options.grounds,
         "pick": {

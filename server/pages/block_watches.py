@@ -75,6 +75,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 _NOTICES: dict[str, str] = {
     "changed": N_("Your changes are kept."),
+    "boundary": N_("The new boundary holds. Reports and followers go by it from now on."),
     "asked": N_("Your request is with the captains."),
     "joined": N_("Welcome. You are a member of this block watch."),
     "left": N_("You have left this block watch."),
@@ -177,7 +178,14 @@ def read_all(request: Request, session: Reading) -> HTMLResponse:
     return page(request, "block_watches.html", context)
 
 
-def _watch(request: Request, session: Session, id: int) -> Watch:
+def watch_of(request: Request, session: Session, id: int) -> Watch:
+    """Give a block watch.
+
+    Raises
+    ------
+    Problem
+        404 where there is none.
+    """
     found = associations.watch(session, id) if id < 2**63 else None
     if found is None:
         _ = request.state.language.gettext
@@ -185,8 +193,13 @@ def _watch(request: Request, session: Session, id: int) -> Watch:
     return found
 
 
-def _kept(request: Request, who: Visitor, id: int) -> None:
-    """Refuse whoever may not change a block watch."""
+def kept(request: Request, who: Visitor, id: int) -> None:
+    """Refuse whoever may not change a block watch.
+
+    Raises
+    ------
+    Problem
+    """
     visitors.require(request, who)
     if not who.keeps(id):
         _ = request.state.language.gettext
@@ -204,7 +217,7 @@ def _of_watch(request: Request, who: Visitor, id: int, *, captain: bool = False)
     if not who.belongs(id):
         raise Problem(403, _("For its members"), _("Only members of this block watch see this."))
     if captain:
-        _kept(request, who, id)
+        kept(request, who, id)
     assert who.person_id is not None
     return who.person_id
 
@@ -232,7 +245,7 @@ def read_watch(
 ) -> HTMLResponse:
     """Show what everybody may know of a block watch."""
     spoken: Language = request.state.language
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     now = datetime.now(UTC)
     since = quarter_of(now.astimezone(settings.zone).date())
     planned = [one for one in associations.meetings(session, id) if not one.is_cancelled]
@@ -265,7 +278,7 @@ def read_watch(
 @router.get("/{id:int}/meetings.ics")
 def read_calendar(request: Request, session: Reading, settings: Chosen, id: int) -> Response:
     """Give the meetings of a block watch for calendar programs."""
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     written = meetings.calendar(
         watch.name,
         f"{root(settings)}/watches/{id}",
@@ -288,8 +301,8 @@ def read_calendar(request: Request, session: Reading, settings: Chosen, id: int)
 @router.get("/{id:int}/contact")
 def read_contact(request: Request, session: Reading, who: Who, id: int) -> HTMLResponse:
     """Show the words of a block watch, to be changed."""
-    watch = _watch(request, session, id)
-    _kept(request, who, id)
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
     context = ContactPage(watch=watch, limit=CONTACT_LIMIT)
     return page(request, "block_watch_contact.html", context)
 
@@ -306,8 +319,8 @@ def change_contact(
     member_contact: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Keep the words of a block watch."""
-    _watch(request, session, id)
-    _kept(request, who, id)
+    watch_of(request, session, id)
+    kept(request, who, id)
     associations.change_watch(
         session,
         id,
@@ -321,8 +334,8 @@ def change_contact(
 @router.get("/{id:int}/meetings/new")
 def new_meeting(request: Request, session: Reading, who: Who, id: int) -> HTMLResponse:
     """Show the form of a meeting."""
-    watch = _watch(request, session, id)
-    _kept(request, who, id)
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
     return _meeting_page(request, session, watch, None, MeetingForm())
 
 
@@ -331,8 +344,8 @@ def read_meeting(
     *, request: Request, session: Reading, settings: Chosen, who: Who, id: int, meeting_id: int
 ) -> HTMLResponse:
     """Show a meeting, to be changed."""
-    watch = _watch(request, session, id)
-    _kept(request, who, id)
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
     found = _meeting(request, session, id, meeting_id)
     local = found.starts_at.astimezone(settings.zone)
     typed = MeetingForm(
@@ -397,8 +410,8 @@ def add_meeting(
     *, request: Request, session: Writing, settings: Chosen, who: Who, id: int, typed: TypedMeeting
 ) -> Response:
     """Write down a meeting."""
-    watch = _watch(request, session, id)
-    _kept(request, who, id)
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
     made = _understood(session, watch, typed, request.state.language, settings.zone)
     if not isinstance(made, NewMeeting):
         return _meeting_page(request, session, watch, None, typed, faults=made)
@@ -418,8 +431,8 @@ def change_meeting(
     typed: TypedMeeting,
 ) -> Response:
     """Change a meeting with all its dates."""
-    watch = _watch(request, session, id)
-    _kept(request, who, id)
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
     _meeting(request, session, id, meeting_id)
     made = _understood(session, watch, typed, request.state.language, settings.zone)
     if not isinstance(made, NewMeeting):
@@ -433,8 +446,8 @@ def cancel_meeting(
     request: Request, session: Writing, who: Who, id: int, meeting_id: int
 ) -> RedirectResponse:
     """Cancel a meeting with all its dates."""
-    _watch(request, session, id)
-    _kept(request, who, id)
+    watch_of(request, session, id)
+    kept(request, who, id)
     _meeting(request, session, id, meeting_id)
     associations.cancel_meeting(session, id, meeting_id)
     return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
@@ -520,7 +533,7 @@ def ask(
     note: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Ask to become a member."""
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     visitors.require(request, who)
     assert who.person_id is not None
     if not watch.has_captain:
@@ -540,7 +553,7 @@ def read_members(
     request: Request, session: Accounts, who: Who, id: int, notice: str = ""
 ) -> HTMLResponse:
     """Show members to each other."""
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     own_id = _of_watch(request, who, id)
     return _members_page(request, session, watch, own_id, notice=_NOTICES.get(notice, ""))
 
@@ -615,7 +628,7 @@ def invite(
     uses: Annotated[str, Form()] = "",
 ) -> HTMLResponse:
     """Make a link that lets people in, and show it this once."""
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     own_id = _of_watch(request, who, id, captain=True)
     _ = request.state.language.gettext
     if not re.fullmatch("[0-9]{1,2}", uses) or not 1 <= int(uses) <= MOST_USES:

@@ -3,6 +3,7 @@
 
 import { read, write } from "porchlight/address.js";
 import { baseLayer } from "porchlight/base.js";
+import { boundary } from "porchlight/boundary.js";
 import { Features } from "porchlight/features.js";
 import { fillForm, filtersIn, onFilters } from "porchlight/filters.js";
 import { InlineSource } from "porchlight/inline.js";
@@ -79,12 +80,13 @@ export function start(map, base_, layers, config) {
   if (config.layers_panel) layersPanel(map, layers, words);
   if (config.places) searchControl(map, { address: config.places, words });
   if (config.mode === "pick") pick(map, config);
+  else if (config.mode === "draw") boundary(map, config);
   else if (config.facts) clicks(map, layers, config);
   if (config.mode === "look") {
     if (config.ground) outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: true });
     else pinAt(map.getCenter(), { interactive: false }).addTo(map);
-    for (const mark of config.marks) numberAt(mark).addTo(map);
   }
+  for (const mark of config.marks) numberAt(mark).addTo(map);
   if (config.mode === "browse") sayNoPosition(map, notices, words);
   watchLoading(map, base_, layers, notices, words);
   if (config.mode === "snapshot") base_.addTo(map);

@@ -5,10 +5,10 @@ const ROOM = [30, 30]; // pixels between a shape and the edge of the map
 const CLOSEST = 17; // zoom that a small shape is brought to
 const FEWEST = { line: 2, polygon: 3 };
 
-const positionOf = ({ lat, lng }) => [Number(lng.toFixed(6)), Number(lat.toFixed(6))];
+export const positionOf = ({ lat, lng }) => [Number(lng.toFixed(6)), Number(lat.toFixed(6))];
 
 /** The corners of a GeoJSON geometry, or none where the text is none. */
-function cornersIn(text) {
+export function cornersIn(text) {
   try {
     const { type, coordinates } = JSON.parse(text);
     const positions = type === "Polygon" ? coordinates[0].slice(0, -1) : coordinates;
