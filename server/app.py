@@ -20,6 +20,7 @@ from server.api import feature_pages, features, grounds, places, reports, versio
 from server.front import Front
 from server.pages import account as account_page
 from server.pages import block_watches as block_watch_pages
+from server.pages import boundaries as boundary_pages
 from server.pages import feeds as feed_pages
 from server.pages import following as following_pages
 from server.pages import list as list_page
@@ -146,6 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
         report_form,
         report_pages,
         block_watch_pages,
+        boundary_pages,
         work_pages,
         feed_pages,
         following_pages,
