@@ -19,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from psycopg_pool import PoolTimeout
 from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data import database
@@ -59,12 +60,18 @@ TIMES = Times()
 
 
 class GrowingWaits(BaseRetryStrategy):
-    """Try again after half a minute, then twice as long each time, up to an hour; without an end."""
+    """Try again after half a minute, then twice as long each time, up to an hour; without an end.
+
+    A job that lost the database is tried again as soon as the worker itself would be.
+    """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """Say when."""
-        wait_s = min(30 * 2 ** min(job.attempts, 10), LONGEST_WAIT_S)
-        logger.warning("%s Tried again in %d s.", exception, wait_s)
+        if isinstance(exception, DBAPIError) and exception.connection_invalidated:
+            wait_s = TIMES.again_s
+        else:
+            wait_s = min(30 * 2 ** min(job.attempts, 10), LONGEST_WAIT_S)
+        logger.warning("%s Tried again in %g s.", exception, wait_s)
         return RetryDecision(retry_in={"seconds": wait_s})
 
 
@@ -147,12 +154,16 @@ async def _work(app: App) -> None:
 
 
 async def _keep_working(app: App) -> None:
-    while True:
+    task = asyncio.current_task()
+    assert task is not None
+    # What is told to end in the middle of a query may say so by an error of the database.
+    while not task.cancelling():
         try:
             await _work(app)
         except (ConnectorException, PoolTimeout, psycopg.Error) as error:
             logger.warning("The worker lost the database and starts again: %s", error)
-        await asyncio.sleep(TIMES.again_s)
+        if not task.cancelling():
+            await asyncio.sleep(TIMES.again_s)
 
 
 @contextmanager

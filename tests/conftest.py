@@ -50,7 +50,8 @@ class Server:
 
     def create(self, name: str, template: str = "template0") -> str:
         self.drop(name)
-        self.execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        # Copying files takes a quarter of what writing each page to the log takes.
+        self.execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         return self.url.set(database=name).render_as_string(hide_password=False)
 
 

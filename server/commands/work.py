@@ -1,4 +1,4 @@
-import signal
+import time
 
 from rich.console import Console
 
@@ -18,4 +18,4 @@ def work() -> None:
     ):
         console.print("Porchlight works: mail, digests, upkeep.")
         while True:
-            signal.pause()
+            time.sleep(1)  # not signal.pause, which a signal that comes just before it never ends

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from server import jobs
@@ -226,6 +227,15 @@ def test_waits_grow_to_an_hour_and_never_end():
         decision = GrowingWaits().get_retry_decision(exception=OSError("down"), job=Job)
         waits.append(round(decision.retry_at.timestamp() - time.time()))
     assert waits == [30, 60, 120, 1920, 3600, 3600]
+
+
+def test_a_job_whose_database_went_away_is_done_as_soon_as_it_is_back():
+    class Job:
+        attempts = 5
+
+    away = OperationalError("SELECT", {}, OSError("gone"), connection_invalidated=True)
+    decision = GrowingWaits().get_retry_decision(exception=away, job=Job)
+    assert decision.retry_at.timestamp() - time.time() <= jobs.TIMES.again_s
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
