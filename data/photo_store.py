@@ -22,7 +22,10 @@ class Size(StrEnum):
 
 
 class PhotoStore(Protocol):
-    """What keeps the files of photos. A key stands for one photo in every size."""
+    """What keeps the files of photos. A key stands for one photo in every size.
+
+    Each of these raises an `OSError` where the store is away, full or refuses.
+    """
 
     def put(self, key: str, size: Size, content: bytes) -> None:
         """Keep a file; afterwards it is there whole, or not at all."""
@@ -35,6 +38,11 @@ class PhotoStore(Protocol):
 
     def keys(self, older_than_s: float) -> Iterator[str]:
         """Give the keys of files that were put that long ago."""
+
+
+def is_key(text: str) -> bool:
+    """Tell whether something is the key of a photo."""
+    return _KEY.fullmatch(text) is not None
 
 
 def new_key() -> str:
@@ -55,7 +63,7 @@ class PhotoFolder:
         self.folder = folder
 
     def _path(self, key: str, size: Size) -> Path:
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             raise ValueError(f"not the key of a photo: {key!r}")
         return self.folder / key[:2] / f"{key}.{size}.webp"
 
@@ -95,7 +103,7 @@ class PhotoFolder:
                 if path.stat().st_mtime >= before:
                     continue
                 key, _dot, rest = path.name.partition(".")
-                if _KEY.fullmatch(key) and rest.endswith("webp"):
+                if is_key(key) and rest.endswith("webp"):
                     yield key
                 else:
                     path.unlink()

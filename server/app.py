@@ -13,9 +13,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from data import database
-from data.photo_store import PhotoFolder
 from data.queries import imports
-from server import problems, tiles
+from server import identity_provider, photo_store, problems, tiles
 from server.api import feature_pages, features, grounds, places, reports, versions
 from server.front import Front
 from server.pages import account as account_page
@@ -28,6 +27,7 @@ from server.pages import map as map_page
 from server.pages import moderation as moderation_page
 from server.pages import people as people_page
 from server.pages import photos as photo_page
+from server.pages import provider as provider_page
 from server.pages import report_form
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
@@ -100,11 +100,11 @@ def create_app(settings: Settings) -> FastAPI:
     # Half of the pool at the most: a map must not keep pages from the database.
     drawing = tiles.Drawing(engine, settings.zone, threads=(settings.pool_size + 1) // 2)
 
-    photo_store = PhotoFolder(settings.var / "photos")
+    photos = photo_store.chosen(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with upkeep(owner, photo_store, settings.contact_days):
+        with upkeep(owner, photos, settings.contact_days):
             yield
         drawing.close()
         engine.dispose()
@@ -125,7 +125,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.reading = engine.execution_options(isolation_level="AUTOCOMMIT")
     app.state.is_sample = _is_sample(engine)
     app.state.positions = Positions(settings)
-    app.state.photo_store = photo_store
+    app.state.photo_store = photos
+    app.state.identity_provider = identity_provider.of(settings)
     app.add_middleware(
         Front,
         max_body_bytes=settings.max_body_bytes,
@@ -155,6 +156,7 @@ def create_app(settings: Settings) -> FastAPI:
         moderation_page,
         snapshot_page,
         sign_in_page,
+        provider_page,
         account_page,
         people_page,
     ):

@@ -54,6 +54,7 @@ class TooMany(Exception):  # noqa: N818 (it is the name of what happened)
 
 SIGN_INS_OF_ACCOUNT = Limit("sign in to account", 10, timedelta(minutes=5))
 SIGN_INS_FROM_ADDRESS = Limit("sign in from address", 10, timedelta(minutes=5))
+PROVIDER_FROM_ADDRESS = Limit("sign in by provider from address", 60, timedelta(minutes=5))
 LINKS_TO_EMAIL = Limit("link to e-mail address", 5, timedelta(hours=1))
 LINKS_FROM_ADDRESS = Limit("link from address", 20, timedelta(hours=1))
 

@@ -62,6 +62,7 @@ class PhotoFault(StrEnum):
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_MANY = "too_many"
     BUSY = "busy"
+    NOT_STORED = "not_stored"
 
 
 class PhotoError(ValueError):

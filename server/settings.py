@@ -50,6 +50,19 @@ def _require_address(text: str) -> str:
     return text
 
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def _require_safe(address: str | None) -> str | None:
+    if address is None:
+        return None
+    parts = urlsplit(address)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not safe or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("write it like https://host.example.org")
+    return address
+
+
 class Settings(BaseSettings):
     """The choices of one installation, fixed while it runs."""
 
@@ -191,6 +204,65 @@ class Settings(BaseSettings):
         description="Sender of mail, such as Porchlight <porchlight@example.org>. Needed with "
         "PORCHLIGHT_SMTP_HOST.",
     )
+    oidc_issuer: Annotated[str | None, AfterValidator(_require_safe)] = Field(
+        default=None,
+        description="OpenID Connect provider by which people of the city may sign in: its issuer, "
+        "exactly as its discovery document says, such as https://login.example.gov/realms/city.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None,
+        description="Name of this site at that provider. Needed with PORCHLIGHT_OIDC_ISSUER.",
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret of this site at that provider, where it gives one."
+    )
+    oidc_name: str = Field(
+        default="your city account",
+        min_length=1,
+        max_length=60,
+        description="What people call that provider; the button says “Sign in with …”.",
+    )
+    oidc_two_factors: Literal["told", "always"] = Field(
+        default="told",
+        description="When a sign-in by that provider opens the roles of the city: told, where it says "
+        "that two factors were asked (“mfa” in amr, or the acr below); always, where it asks two of "
+        "everybody and you vouch for that.",
+    )
+    oidc_acr: str | None = Field(
+        default=None,
+        description="Value of acr by which that provider says that two factors were asked. It is "
+        "asked for, too.",
+    )
+    oidc_emails_are_verified: bool = Field(
+        default=False,
+        description="Whether e-mail addresses of that provider count as verified where it does not "
+        "say so. Only for a provider at which nobody can choose their own address.",
+    )
+    s3_bucket: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="Bucket of an S3-compatible store that keeps the photos. Without it they lie in "
+        "the run-time folder.",
+    )
+    s3_endpoint: Annotated[str | None, AfterValidator(_require_safe)] = Field(
+        default=None,
+        description="Address of that store, such as https://s3.example.org. Without it Amazon's of "
+        "the region.",
+    )
+    s3_region: str = Field(default="us-east-1", description="Region of that store.")
+    s3_access_key: str | None = Field(
+        default=None,
+        description="Access key of that store. Needed with PORCHLIGHT_S3_BUCKET.",
+    )
+    s3_secret_key: SecretStr | None = Field(
+        default=None,
+        description="Secret key of that store. Needed with PORCHLIGHT_S3_BUCKET.",
+    )
+    s3_path_style: bool = Field(
+        default=True,
+        description="Whether the bucket stands in the path of addresses. Set it to false where it "
+        "stands in the host, as Amazon asks of new buckets.",
+    )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -254,6 +326,24 @@ class Settings(BaseSettings):
             )
         if (self.smtp_user is None) != (self.smtp_password is None):
             raise ValueError(f"set {PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD both, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _require_client(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError(f"set {PREFIX}OIDC_ISSUER and {PREFIX}OIDC_CLIENT_ID both, or neither")
+        if self.oidc_issuer is not None and self.public_url is None:
+            raise ValueError(
+                f"{PREFIX}OIDC_ISSUER needs {PREFIX}PUBLIC_URL: the provider sends people back there"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_keys(self) -> Self:
+        if self.s3_bucket is not None and None in {self.s3_access_key, self.s3_secret_key}:
+            raise ValueError(
+                f"{PREFIX}S3_BUCKET needs {PREFIX}S3_ACCESS_KEY and {PREFIX}S3_SECRET_KEY"
+            )
         return self
 
 

@@ -74,6 +74,15 @@ class Visitor:
         """Tell whether the visitor is of a block watch."""
         return belongs(self.grants, block_watch_id)
 
+    @property
+    def watches(self) -> frozenset[int]:
+        """Ids of the block watches that the visitor is of."""
+        return frozenset(
+            grant.block_watch_id
+            for grant in self.grants
+            if grant.block_watch_id is not None and self.belongs(grant.block_watch_id)
+        )
+
 
 NOBODY = Visitor()
 
@@ -110,7 +119,9 @@ def keep(request: Request, response: Response, token: str) -> None:
 
 def forget(request: Request, response: Response) -> None:
     """Have the browser forget who it is."""
-    response.delete_cookie(cookie(request), path="/")
+    # A name that begins with __Host- can only be deleted as it was set.
+    safe = request.url.scheme == "https"
+    response.delete_cookie(cookie(request), path="/", secure=safe, httponly=True, samesite="lax")
 
 
 def name_visitor(session: Session, visitor: Visitor) -> None:

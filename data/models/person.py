@@ -106,8 +106,9 @@ class SignIn(Base):
     Attributes
     ----------
     strong : bool
-        Whether two factors, or the city's own sign-in, were asked: without, the roles of the city
-        do not hold.
+        Whether two factors were asked: without, the roles of the city do not hold.
+    by_provider : bool
+        Whether the city's own sign-in vouched for the person.
     """
 
     __tablename__ = "sign_in"
@@ -118,6 +119,7 @@ class SignIn(Base):
         BigInteger, ForeignKey("person.id", ondelete="CASCADE"), index=True
     )
     strong: Mapped[bool] = mapped_column(server_default=text("false"))
+    by_provider: Mapped[bool] = mapped_column(server_default=text("false"))
     browser: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     seen_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

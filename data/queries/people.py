@@ -83,15 +83,15 @@ def set_password(session: Session, id: int, password_hash: str) -> None:
 
 
 def start_over(session: Session, id: int) -> None:
-    """Take password and one-time codes from a person, and end all their sign-ins.
+    """Take password, one-time codes and the city's own sign-in from a person; end all their sign-ins.
 
     The password becomes one that nothing fits and that was never before, so that no earlier
     invitation holds again.
     """
     session.execute(
         text(
-            "UPDATE person SET password_hash = :never, totp_secret = NULL, totp_step = NULL "
-            "WHERE id = :id"
+            "UPDATE person SET password_hash = :never, totp_secret = NULL, totp_step = NULL, "
+            "oidc_issuer = NULL, oidc_subject = NULL WHERE id = :id"
         ),
         {"id": id, "never": UNUSABLE + secrets.token_hex(8)},
     )
@@ -138,6 +138,42 @@ def close(session: Session, id: int, *, closed: bool) -> None:
     )
     if closed:
         end_sign_ins(session, id)
+
+
+def find_by_subject(session: Session, issuer: str, subject: str) -> Known | None:
+    """Give the person whom a provider names so."""
+    found = session.execute(
+        text(f"{_KNOWN} WHERE oidc_issuer = :issuer AND oidc_subject = :subject"),
+        {"issuer": issuer, "subject": subject},
+    ).one_or_none()
+    return None if found is None else Known(*found)
+
+
+def link(session: Session, email: str, issuer: str, subject: str) -> Known | None:
+    """Have a provider's name stand for the person of an e-mail address from now on.
+
+    Only for whoever an administrator has given a role of the city, and once: an address that went to
+    somebody else leads to nobody.
+
+    Returns
+    -------
+    Known or None
+    """
+    linked = session.scalar(
+        text(
+            "UPDATE person SET oidc_issuer = :issuer, oidc_subject = :subject "
+            "WHERE email = lower(:email) AND oidc_subject IS NULL AND NOT is_sample "
+            "AND EXISTS (SELECT FROM role_grant WHERE person_id = person.id AND ended_at IS NULL "
+            "AND role::text = ANY (:roles)) RETURNING id"
+        ),
+        {
+            "email": email,
+            "issuer": issuer,
+            "subject": subject,
+            "roles": [role.value for role in STRONG],
+        },
+    )
+    return None if linked is None else find(session, linked)
 
 
 def end_sign_ins(session: Session, id: int) -> None:
@@ -404,7 +440,8 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                 'sign-ins', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'browser', browser, 'from', created_at, 'last used', seen_at,
-                        'until', ended_at, 'with two factors', strong
+                        'until', ended_at, 'with two factors', strong,
+                        'by the city''s sign-in', by_provider
                     ) ORDER BY id), '[]') FROM sign_in WHERE person_id = :id
                 ),
                 'reports', (
@@ -422,7 +459,8 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                 'follows', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'report', report_id, 'block watch', block_watch.name, 'area', area.name,
-                        'part of the map', ST_AsGeoJSON(drawn)::jsonb, 'kinds', kinds,
+                        'part of the map', ST_AsGeoJSON(drawn)::jsonb, 'called', follow.name,
+                        'kinds', kinds,
                         'categories', categories, 'how often', pace, 'since', created_at
                     ) ORDER BY follow.id), '[]')
                     FROM follow

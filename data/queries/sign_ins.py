@@ -27,7 +27,7 @@ LIVE = f"""
 # Nobody stays a made-up person once the city is a real one.
 _FOUND = text(f"""
     SELECT sign_in.id, person.id AS person_id, person.name, person.email, person.language,
-        person.is_sample, strong, seen_at < now() - interval '1 minute' AS seen_long_ago
+        person.is_sample, strong, by_provider, seen_at < now() - interval '1 minute' AS seen_long_ago
     FROM sign_in JOIN person ON person.id = person_id
     WHERE token_hash = :token_hash AND disabled_at IS NULL AND {LIVE}
         AND (NOT is_sample OR NOT EXISTS (SELECT FROM import_run WHERE source <> '{SAMPLE}'))
@@ -50,6 +50,8 @@ class SignedIn:
         Of the sign-in.
     strong : bool
         Whether the city's roles hold.
+    by_provider : bool
+        Whether the city's own sign-in vouched for the person.
     grants : tuple of Grant
         All that the person holds, whether or not they hold in this browser.
     """
@@ -61,10 +63,13 @@ class SignedIn:
     language: str
     is_sample: bool
     strong: bool
+    by_provider: bool
     grants: tuple[Grant, ...]
 
 
-def begin(session: Session, person_id: int, *, strong: bool, browser: str) -> str:
+def begin(
+    session: Session, person_id: int, *, strong: bool, browser: str, by_provider: bool = False
+) -> str:
     """Sign a person in, and give the token for the browser's cookie.
 
     Parameters
@@ -76,6 +81,8 @@ def begin(session: Session, person_id: int, *, strong: bool, browser: str) -> st
         Whether two factors, or the city's own sign-in, were asked.
     browser : str
         What the browser says it is, for the list on the account page.
+    by_provider : bool
+        Whether the city's own sign-in vouched for the person.
 
     Returns
     -------
@@ -84,14 +91,15 @@ def begin(session: Session, person_id: int, *, strong: bool, browser: str) -> st
     token = secrets.token_urlsafe(32)
     session.execute(
         text(
-            "INSERT INTO sign_in (token_hash, person_id, strong, browser) "
-            "VALUES (:token_hash, :person_id, :strong, left(:browser, 200))"
+            "INSERT INTO sign_in (token_hash, person_id, strong, browser, by_provider) "
+            "VALUES (:token_hash, :person_id, :strong, left(:browser, 200), :by_provider)"
         ),
         {
             "token_hash": hashed(token),
             "person_id": person_id,
             "strong": strong,
             "browser": browser,
+            "by_provider": by_provider,
         },
     )
     return token
@@ -130,6 +138,7 @@ def find(session: Session, token: str) -> SignedIn | None:
         language=found.language,
         is_sample=found.is_sample,
         strong=found.strong,
+        by_provider=found.by_provider,
         grants=tuple(
             Grant(
                 Role(grant.role),

@@ -15,9 +15,14 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.cluster import EXTENSIONS, Binaries, ClusterError, State
+from data.photo_bucket import PhotoBucket
+from data.photo_store import Size, new_key
 from data.queries import mails
+from server import identity_provider, photo_store
 from server.commands.database import private_cluster, running_database
 from server.delivery import outbox
+from server.identity_provider import ProviderError
+from server.links import root
 from server.settings import Settings, SettingsError, load
 
 _POSTGIS_NEEDED = (3, 1)
@@ -73,6 +78,10 @@ def _examine() -> Iterator[Finding]:
         return
     yield Finding("Settings", True, "every one is valid")
     yield _run_time_folder(settings)
+    if settings.s3_bucket is not None:
+        yield _photo_bucket(settings)
+    if settings.oidc_issuer is not None:
+        yield _identity_provider(settings)
     try:
         if settings.database_url is None:
             yield _installed_server(settings)
@@ -132,6 +141,54 @@ def _run_time_folder(settings: Settings) -> Finding:
             "Give its user the right to write there, or set PORCHLIGHT_VAR to another folder.",
         )
     return Finding("Run-time folder", True, f"{settings.var} can be written")
+
+
+def _photo_bucket(settings: Settings) -> Finding:
+    store, key = photo_store.chosen(settings), new_key()
+    assert isinstance(store, PhotoBucket)
+    try:
+        store.put(key, Size.SMALL, b"porchlight doctor")
+        whole = store.get(key, Size.SMALL) == b"porchlight doctor"
+        is_public = whole and store.is_public(key, Size.SMALL)
+        store.delete(key)
+    except OSError as error:
+        return Finding(
+            "Photo bucket",
+            False,
+            f"{settings.s3_bucket} can not be used: {error}",
+            "Correct PORCHLIGHT_S3_..., make the bucket, or let that key read, write, delete and list in it.",
+        )
+    if not whole:
+        return Finding(
+            "Photo bucket",
+            False,
+            f"{settings.s3_bucket} did not give back what was put into it",
+            "Ask whoever runs that store.",
+        )
+    if is_public:
+        return Finding(
+            "Photo bucket",
+            False,
+            f"everybody can read {settings.s3_bucket}, photos that wait for a moderator too",
+            "Make the bucket private: pages give the photos to whoever may see them.",
+        )
+    return Finding("Photo bucket", True, f"{settings.s3_bucket}, which only this program reads")
+
+
+def _identity_provider(settings: Settings) -> Finding:
+    provider = identity_provider.of(settings)
+    assert provider is not None
+    try:
+        provider.described()
+    except ProviderError as error:
+        return Finding(
+            "Sign-in provider",
+            False,
+            str(error),
+            "Correct PORCHLIGHT_OIDC_ISSUER, or let this machine reach that server.",
+        )
+    back = f"{root(settings)}{identity_provider.BACK}"
+    return Finding("Sign-in provider", True, f"{settings.oidc_issuer}; people come back to {back}")
 
 
 def _installed_server(settings: Settings) -> Finding:

@@ -45,6 +45,7 @@ class AccountPage(TypedDict):
     person: SignedIn
     roles: Sequence[str]
     needs_code: bool
+    provider: str | None
     reports: Sequence[OwnReport]
     statuses: Mapping[str, str]
     browsers: Sequence[tuple[Browser, str]]
@@ -78,6 +79,7 @@ def read(request: Request, session: Accounts, who: Who, saved: str = "") -> HTML
         person=own,
         roles=[said(role, request.state.language.gettext) for role in held],
         needs_code=people.works_for_city(held) and not own.strong,
+        provider=provider.name if (provider := request.app.state.identity_provider) else None,
         reports=people.own_reports(session, own.person_id),
         statuses=STATUSES,
         browsers=[

@@ -23,7 +23,7 @@ from server import screening, visitors
 from server.dependencies import Reading, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
-from server.pages.photos import store_of
+from server.pages.photos import put, store_of
 from server.photos import Box, PhotoError, clean
 from server.problems import Problem
 from server.screening import EXPLANATIONS, Concern
@@ -184,23 +184,20 @@ def decide_photo(
 def _blur(
     request: Request, session: Session, id: int, person_id: int, boxes: Sequence[Box]
 ) -> None:
-    store = store_of(request)
+    store, key = store_of(request), new_key()
     found = photos.files(session, id)
-    content = store.get(found.key, Size.LARGE) if found else None
-    if content is None:
-        raise Decided
     try:
-        blurred = clean(content, boxes)
-    except PhotoError as error:
+        content = store.get(found.key, Size.LARGE) if found else None
+        if content is None:
+            raise Decided
+        put(store, key, clean(content, boxes))
+    except (PhotoError, OSError) as error:
         _ = request.state.language.gettext
         raise Problem(
             503,
             _("Not at this moment"),
             _("The photo could not be blurred just now. Try again in a minute."),
         ) from error
-    key = new_key()
-    store.put(key, Size.LARGE, blurred.large)
-    store.put(key, Size.SMALL, blurred.small)
     moderation.replace_photo(session, id, person_id, key=key)
 
 

@@ -1,5 +1,7 @@
 """Photos: those chosen in the form, and those of reports, to whoever may see them."""
 
+import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,11 +17,23 @@ from server import limits
 from server.dependencies import Reading, Writing
 from server.languages import Language
 from server.limits import Limit
-from server.photos import BYTES_LIMIT, MEDIA_TYPE, PHOTOS_LIMIT, PhotoError, PhotoFault, clean
+from server.photos import (
+    BYTES_LIMIT,
+    MEDIA_TYPE,
+    PHOTOS_LIMIT,
+    Photo,
+    PhotoError,
+    PhotoFault,
+    clean,
+)
 from server.problems import Problem
 from server.submissions import Fault
 
 router = APIRouter(include_in_schema=False)
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +99,37 @@ def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator
             yield said(error.fault, request.state.language)
             continue
         key = new_key()
-        store.put(key, Size.LARGE, photo.large)
-        store.put(key, Size.SMALL, photo.small)
+        try:
+            put(store, key, photo)
+        except OSError as error:
+            logger.warning("A photo could not be stored: %s", error)
+            yield said(PhotoFault.NOT_STORED, request.state.language)
+            return
         with Session(request.app.state.engine) as session:
             added = photos.choose(
                 session, album, key=key, sent=sent, width=photo.width, height=photo.height
             )
             session.commit()
         if not added:
+            with contextlib.suppress(OSError):  # else the hourly sweep finds it
+                store.delete(key)
+
+
+def put(store: PhotoStore, key: str, photo: Photo) -> None:
+    """Keep both sizes of a photo, or none of them as far as the store still answers.
+
+    Raises
+    ------
+    OSError
+        What could not be deleted then, the hourly sweep finds.
+    """
+    try:
+        store.put(key, Size.LARGE, photo.large)
+        store.put(key, Size.SMALL, photo.small)
+    except OSError:
+        with contextlib.suppress(OSError):
             store.delete(key)
+        raise
 
 
 def said(fault: PhotoFault, language: Language) -> str:
@@ -109,6 +145,10 @@ def said(fault: PhotoFault, language: Language) -> str:
             "One of the photos has too many pixels. Make it smaller, or send a screenshot of it."
         ),
         PhotoFault.TOO_MANY: _("A report can have 5 photos. Those beyond were left out."),
+        PhotoFault.NOT_STORED: _(
+            "Photos cannot be kept at this moment. Send the report without them, or choose them "
+            "again in a few minutes."
+        ),
         PhotoFault.BUSY: _(
             "Too many photos arrive at this moment. Choose yours again in a minute."
         ),
@@ -119,20 +159,32 @@ def said(fault: PhotoFault, language: Language) -> str:
 @router.get("/photos/{id:int}/{size}.webp")
 def read_photo(request: Request, id: int, size: Size, session: Reading) -> Response:
     """Give a photo of a report to whoever may see it."""
-    return _file(request, photos.files(session, id) if id < 2**63 else None, size)
+    found = photos.files(session, id) if id < 2**63 else None
+    session.close()  # no connection waits for the store of the files
+    return _file(request, found, size)
 
 
 @router.get("/report/photos/{id:int}.webp")
 def read_chosen(request: Request, id: int, session: Writing, album: str = "") -> Response:
     """Give a photo to the form in which it was chosen."""
     found = photos.files(session, id, album) if album and id < 2**63 else None
+    session.close()  # as above
     return _file(request, found, Size.SMALL)
 
 
 def _file(request: Request, found: Files | None, size: Size) -> Response:
-    content = store_of(request).get(found.key, size) if found else None
+    _ = request.state.language.gettext
+    try:
+        content = store_of(request).get(found.key, size) if found else None
+    except OSError as error:
+        logger.warning("A photo could not be read: %s", error)
+        raise Problem(
+            503,
+            _("Not at this moment"),
+            _("Photos cannot be shown right now. Please try again in a minute."),
+            {"Retry-After": str(RETRY_AFTER_S)},
+        ) from error
     if found is None or content is None:
-        _ = request.state.language.gettext
         raise Problem(404, _("No such photo"), _("This photo is not there, or it is not public."))
     # Not for long: a moderator may still take the report out of sight.
     kept = "public, max-age=300" if found.public else "private, no-store"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from data.queries import imports, people, sign_in_links, sign_ins
 from data.queries.people import Known
+from data.queries.sign_ins import SignedIn
 from geo.roles import STRONG
 from server import codes, invitations, keys, limits, mail, passwords, visitors
 from server.dependencies import Accounts, Chosen, Who, own_site
@@ -42,11 +43,12 @@ class TryAs:
 
 
 class SignInPage(TypedDict):
-    """What the sign-in page shows. `faults` go by the form they are about: link or password."""
+    """What the sign-in page shows. `faults` go by the way they are about: link, password, provider."""
 
     next: str
     email: str
     faults: Mapping[str, str]
+    provider: str | None
     sample_people: Sequence[TryAs]
 
 
@@ -61,10 +63,10 @@ def own_path(typed: str) -> str:
 @router.get("/sign-in")
 def sign_in(request: Request, session: Accounts, who: Who, next: str = "/") -> HTMLResponse:  # noqa: A002 (the name in the address)
     """Show the ways of signing in."""
-    return _sign_in_page(request, session, next)
+    return sign_in_page(request, session, next)
 
 
-def _sign_in_page(
+def sign_in_page(
     request: Request,
     session: Session,
     next_path: str,
@@ -74,10 +76,26 @@ def _sign_in_page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
+    """Show the ways of signing in, and what went wrong with one of them.
+
+    Parameters
+    ----------
+    request : Request
+    session : Session
+    next_path : str
+        Where to go on to afterwards.
+    email : str
+        What was typed.
+    faults : mapping of str to str, optional
+        By the way they are about.
+    status : int
+    headers : mapping, optional
+    """
     context = SignInPage(
         next=own_path(next_path),
         email=email,
         faults=faults or {},
+        provider=provider.name if (provider := request.app.state.identity_provider) else None,
         sample_people=_sample_people(request, session),
     )
     return page(request, "sign_in.html", context, status=status, headers=headers)
@@ -115,7 +133,7 @@ def send_link(
         mail.one_address(typed)
     except ValueError:
         faults = {"link": _("Write one e-mail address, such as name@example.org.")}
-        return _sign_in_page(request, session, next, email=email, faults=faults, status=422)
+        return sign_in_page(request, session, next, email=email, faults=faults, status=422)
     try:
         limits.count_from_here(request, limits.LINKS_FROM_ADDRESS)
         limits.count(request, limits.LINKS_TO_EMAIL, typed)
@@ -150,7 +168,7 @@ def _too_many(
     form: str,
     email: str,
 ) -> HTMLResponse:
-    return _sign_in_page(
+    return sign_in_page(
         request,
         session,
         next_path,
@@ -197,16 +215,26 @@ def use_link(
             _("This account is closed"),
             _("An administrator has closed it. You can send reports without an account."),
         )
-    return _go_on(request, session, person, next, strong=False)
+    return go_on(request, session, person, next, strong=False)
 
 
-def _go_on(
-    request: Request, session: Session, person: Known, next_path: str, *, strong: bool
+def go_on(
+    request: Request,
+    session: Session,
+    person: Known,
+    next_path: str,
+    *,
+    strong: bool,
+    by_provider: bool = False,
 ) -> RedirectResponse:
     """Sign a person in under a new token, and show what they came for."""
     _end_this(request, session)
     token = sign_ins.begin(
-        session, person.id, strong=strong, browser=request.headers.get("user-agent", "")
+        session,
+        person.id,
+        strong=strong,
+        browser=request.headers.get("user-agent", ""),
+        by_provider=by_provider,
     )
     response = RedirectResponse(own_path(next_path), 303)
     visitors.keep(request, response, token)
@@ -219,11 +247,12 @@ def remember_language(response: Response, code: str) -> None:
     response.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, samesite="lax", httponly=True)
 
 
-def _end_this(request: Request, session: Session) -> None:
+def _end_this(request: Request, session: Session) -> SignedIn | None:
     token = request.cookies.get(visitors.cookie(request), "")
     before = sign_ins.find(session, token)
     if before is not None:
         sign_ins.end(session, before.id, before.person_id)
+    return before
 
 
 @router.post("/sign-in/password")
@@ -256,7 +285,7 @@ def by_password(
         code_secret = codes.opened(keys.secret_of(request), found.totp_secret)
         step = codes.step_of(code_secret, code, people.now_s(session))
         if step is not None and people.use_code(session, found.id, step):
-            return _go_on(request, session, found, next, strong=True)
+            return go_on(request, session, found, next, strong=True)
     _ = request.state.language.gettext
     faults = {
         "password": _(
@@ -264,7 +293,7 @@ def by_password(
             "the next one."
         )
     }
-    return _sign_in_page(request, session, next, email=email, faults=faults, status=422)
+    return sign_in_page(request, session, next, email=email, faults=faults, status=422)
 
 
 def _enrolment_page(
@@ -334,7 +363,7 @@ def enrol(
         session, person.id, codes.sealed(keys.secret_of(request), code_secret), step
     ):
         raise over
-    return _go_on(request, session, person, next, strong=True)
+    return go_on(request, session, person, next, strong=True)
 
 
 @router.get("/invitation")
@@ -403,13 +432,14 @@ def sign_in_as(
         raise Problem(404, _("Not found"), _("There is nothing at this address."))
     grants = people.held(session, [chosen.id])[chosen.id]
     strong = any(held.role in STRONG for held in grants)
-    return _go_on(request, session, chosen, next, strong=strong)
+    return go_on(request, session, chosen, next, strong=strong)
 
 
 @router.post("/sign-out")
 def sign_out(request: Request, session: Accounts) -> RedirectResponse:
-    """Sign this browser out."""
-    _end_this(request, session)
-    response = RedirectResponse("/", 303)
+    """Sign this browser out, and say so where the provider may keep it signed in."""
+    before = _end_this(request, session)
+    stays = before is not None and before.by_provider and request.app.state.identity_provider
+    response = RedirectResponse("/sign-in/provider/left" if stays else "/", 303)
     visitors.forget(request, response)
     return response

@@ -1,4 +1,7 @@
-"""Nothing yet."""
+"""Who vouched for somebody: a sign-in tells whether it came by the city's own provider."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0022"
 down_revision = "0021"
@@ -7,8 +10,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    op.add_column(
+        "sign_in",
+        sa.Column("by_provider", sa.Boolean, server_default=sa.text("false"), nullable=False),
+    )
 
 
 def downgrade() -> None:
-    """Take back."""
+    op.drop_column("sign_in", "by_provider")
