@@ -13,8 +13,9 @@ from typing import assert_never
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
+from data.models.association import NEAR_M
 from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
-from data.queries import places, reports
+from data.queries import associations, places, reports
 from data.queries.places import Exactness, Place
 from data.queries.reports import Contact, NewReport, OutsideServedArea, Submitted
 from geo.addresses import LONGEST
@@ -37,12 +38,14 @@ from server import screening
 from server.languages import Language
 from server.positions import Positions
 from server.screening import Finding
+from server.visitors import Visitor
 
 MOST_CHOICES = 6
 """Places that are offered for what was typed."""
 
 _CLEARLY_BETTER = 0.08  # of a score from 0 to 1
 _SAME_PLACE_DEGREES = 1e-5
+_NEAR_FEET = round(NEAR_M * 3.28084 / 100) * 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Fault:
     ----------
     field : str
         What it is about: category, place, to (the other end of a stretch of street), occurred_at,
-        description, name, email or phone.
+        description, on_behalf_of, name, email or phone.
     code : str
         The same for every occurrence, for programs.
     message : str
@@ -143,6 +146,8 @@ class Draft:
         Sent again with a repetition.
     body : bytes
         What was sent, in one spelling, to tell a repetition from another report.
+    on_behalf_of_id : int, Fault or None
+        The block watch in whose name it is sent, to which the sender belongs.
     """
 
     category: Category | Fault
@@ -154,6 +159,7 @@ class Draft:
     contact: Contact
     key: str
     body: bytes
+    on_behalf_of_id: int | Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ class Sent:
     ----------
     findings : tuple of Finding
         What in the description points at a person.
-    key, body : str and bytes
+    key, body, on_behalf_of_id
         As of `Draft`.
     """
 
@@ -186,6 +192,7 @@ class Sent:
     contact: Contact
     key: str
     body: bytes
+    on_behalf_of_id: int | None = None
 
     @property
     def body_hash(self) -> bytes:
@@ -236,11 +243,17 @@ def check(
     faults += description_faults(description, language)
     contact = cleaned(draft.contact)
     faults += contact_faults(contact, language)
+    behalf = draft.on_behalf_of_id
+    if isinstance(behalf, Fault):
+        faults.append(behalf)
+    elif behalf is not None and located is not None:
+        faults += on_behalf_faults(session, behalf, located.place, language)
     if faults:
         raise Refused(*faults)
     assert isinstance(category, Category)
     assert located is not None
     assert not isinstance(occurred_at, Fault)
+    assert not isinstance(behalf, Fault)
     return Sent(
         category=category,
         place=located.place,
@@ -252,6 +265,7 @@ def check(
         contact=contact,
         key=draft.key,
         body=draft.body,
+        on_behalf_of_id=behalf,
     )
 
 
@@ -493,6 +507,31 @@ def description_faults(description: str, language: Language) -> Iterable[Fault]:
     yield Fault("description", "too_long", message)
 
 
+def on_behalf_of(visitor: Visitor, block_watch_id: int, language: Language) -> int | Fault:
+    """Give the block watch in whose name somebody may send, or say that they are none of its own."""
+    if visitor.belongs(block_watch_id):
+        return block_watch_id
+    _ = language.gettext
+    message = _(
+        "Only its members send in the name of a block watch. Sign in as one, or send it in no name."
+    )
+    return Fault("on_behalf_of", "not_a_member", message)
+
+
+def on_behalf_faults(
+    session: Session, block_watch_id: int, place: BaseGeometry, language: Language
+) -> Iterable[Fault]:
+    """Say that a place is too far from a block watch to be its matter."""
+    if associations.is_near(session, block_watch_id, place, NEAR_M):
+        return
+    _ = language.gettext
+    message = _(
+        "This place is more than two blocks ({feet} feet) outside of the block watch. Send the report "
+        "in no name; it counts the same."
+    )
+    yield Fault("on_behalf_of", "too_far", message.format(feet=_NEAR_FEET))
+
+
 def contact_faults(contact: Contact, language: Language) -> list[Fault]:
     """Say what is wrong with an e-mail address or a phone number, which both may be missing."""
     _ = language.gettext
@@ -554,6 +593,7 @@ def store(
         address=sent.address,
         contact=sent.contact,
         reporter_id=reporter_id,
+        on_behalf_of_id=sent.on_behalf_of_id,
     )
     try:
         return reports.submit(session, new, key=sent.key, body_hash=sent.body_hash)

@@ -1,18 +1,21 @@
 """Block associations: what everybody may know of a watch, its meetings, and its members."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from data.queries import audit, people
 from data.queries.sign_ins import hashed
 from geo.categories import BY_CODE, Category
+from geo.crs import CITY_SRID
 from geo.roles import Role
 from geo.statuses import OPEN, Status
 
@@ -110,6 +113,30 @@ def watch(session: Session, id: int) -> Watch | None:
     """Give a block watch as far as the visitor may know it; None where there is none."""
     found = session.execute(_WATCH, {"id": id}).one_or_none()
     return None if found is None else Watch(*found)
+
+
+def named(session: Session, ids: Collection[int]) -> list[people.Choice]:
+    """Give the names of watches, in their order."""
+    if not ids:
+        return []
+    rows = session.execute(
+        text("SELECT id, name FROM block_watch WHERE id = ANY (:ids) ORDER BY name, id"),
+        {"ids": sorted(ids)},
+    )
+    return [people.Choice(*row) for row in rows]
+
+
+def is_near(session: Session, id: int, place: BaseGeometry, within_m: float) -> bool:
+    """Tell whether a place in EPSG:4326 lies in a watch, or so many metres from it at the most."""
+    found = session.scalar(
+        text(
+            "SELECT ST_DWithin(ST_Transform(boundary, CAST(:srid AS integer)), ST_Transform("
+            "ST_GeomFromWKB(:place, 4326), CAST(:srid AS integer)), :within_m) "
+            "FROM block_watch WHERE id = :id"
+        ),
+        {"id": id, "place": shapely.to_wkb(place), "srid": CITY_SRID, "within_m": within_m},
+    )
+    return bool(found)
 
 
 def change_watch(

@@ -137,6 +137,7 @@ _COLUMNS = (
     Report.council_district_id,
     Report.block_watch_id,
     Report.duplicate_of_id,
+    Report.on_behalf_of_id,
     Report.public_text,
 )
 
@@ -147,7 +148,8 @@ _FEATURE = """concat(
         page.kind, page.category_code AS category, page.status, page.severity, page.occurred_at,
         page.reported_at, page.updated_at, page.closed_at, page.neighbourhood_id AS neighbourhood,
         page.council_district_id AS council_district, page.block_watch_id AS block_watch,
-        page.duplicate_of_id AS duplicate_of, page.public_text AS text
+        page.duplicate_of_id AS duplicate_of, page.on_behalf_of_id AS on_behalf_of,
+        page.public_text AS text
     ) AS properties)),
     '}'
 )"""

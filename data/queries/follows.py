@@ -162,7 +162,7 @@ _IS_NEWS = f"""
             AND (follow.categories = '{{}}' OR report.category_code = ANY (follow.categories))
             AND CASE
                 WHEN follow.block_watch_id IS NOT NULL THEN
-                    report.block_watch_id = follow.block_watch_id
+                    follow.block_watch_id IN (report.block_watch_id, report.on_behalf_of_id)
                 WHEN follow.area_id IS NOT NULL THEN
                     follow.area_id IN (report.neighbourhood_id, report.council_district_id,
                         report.patrol_division_id, report.tract_id)

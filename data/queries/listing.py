@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from data.models import Area, Report
+from data.models import Area, BlockWatch, Report
 from data.queries.filters import Bounds, Cursor, ReportFilter, in_view, public_reports
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
@@ -36,6 +36,8 @@ class ListedReport:
         GeoJSON of the public position.
     text : str
         What everybody may read of what the reporter wrote.
+    on_behalf_of : str or None
+        Name of the block watch in whose name it was sent.
     """
 
     id: int
@@ -48,6 +50,7 @@ class ListedReport:
     neighbourhood: str | None
     geometry: str
     text: str
+    on_behalf_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,10 @@ def newest(
             func.ST_Y(centre).label("latitude"),
             func.ST_AsGeoJSON(Report.public_geom, _DECIMALS).label("geometry"),
             Area.name.label("neighbourhood"),
+            BlockWatch.name.label("on_behalf_of"),
         )
         .outerjoin(Area, Area.id == Report.neighbourhood_id)
+        .outerjoin(BlockWatch, BlockWatch.id == Report.on_behalf_of_id)
         .where(*meant)
         .order_by(Report.reported_at.desc(), Report.id.desc())
         .limit(limit + 1)  # one more tells whether there are others
@@ -139,6 +144,7 @@ def newest(
                 neighbourhood=row.neighbourhood or None,
                 geometry=row.geometry,
                 text=row.public_text,
+                on_behalf_of=row.on_behalf_of,
             )
             for row in rows
         ),

@@ -283,6 +283,8 @@ class PublicReport:
         How many neighbours said that it affects them, too, here or at a duplicate of it.
     duplicate_of_id : int or None
         The report that stands for this one.
+    on_behalf_of : str or None
+        Name of the block watch in whose name it was sent; `on_behalf_of_id` is its id.
     """
 
     id: int
@@ -305,6 +307,8 @@ class PublicReport:
     text: str
     supports: int
     duplicate_of_id: int | None
+    on_behalf_of: str | None
+    on_behalf_of_id: int | None
 
 
 def one_public(session: Session, id: int) -> PublicReport | Held | None:
@@ -320,7 +324,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
     PublicReport, Held or None
         None where there is no such report.
     """
-    neighbourhood, district = aliased(Area), aliased(Area)
+    neighbourhood, district, association = aliased(Area), aliased(Area), aliased(BlockWatch)
     # Of the reports for which it stands, too.
     counted = aliased(Report)
     supports = (
@@ -350,7 +354,10 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
             Report.public_text,
             supports.label("supports"),
             Report.duplicate_of_id,
+            association.name.label("on_behalf_of"),
+            Report.on_behalf_of_id,
         )
+        .outerjoin(association, association.id == Report.on_behalf_of_id)
         .outerjoin(neighbourhood, neighbourhood.id == Report.neighbourhood_id)
         .outerjoin(district, district.id == Report.council_district_id)
         .outerjoin(BlockWatch, BlockWatch.id == Report.block_watch_id)
@@ -382,6 +389,8 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
         text=found.public_text,
         supports=found.supports,
         duplicate_of_id=found.duplicate_of_id,
+        on_behalf_of=found.on_behalf_of,
+        on_behalf_of_id=found.on_behalf_of_id,
     )
 
 

@@ -33,6 +33,7 @@ from server.schemas.reports import (
 from server.screening import EXPLANATIONS
 from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Where
 from server.supporters import neighbour, remember, supporter
+from server.visitors import Visitor
 
 router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
 
@@ -82,7 +83,7 @@ def send_report(
     """Store a report. A repetition under the same Idempotency-Key gets the first answer again."""
     language = request.state.language
     try:
-        draft = _draft(body, idempotency_key, language)
+        draft = _draft(body, idempotency_key, language, visitor)
         sent = submissions.check(session, draft, positions, language, settings.city_name)
         submitted = submissions.store(
             session,
@@ -128,8 +129,10 @@ def _text(sent: Sent, language: Language) -> TextOut:
     )
 
 
-def _draft(body: ReportIn, key: str | None, language: Language) -> Draft:
+def _draft(body: ReportIn, key: str | None, language: Language, visitor: Visitor) -> Draft:
     category = BY_CODE.get(body.category)
+    unsaid = None if body.on_behalf_of else {"on_behalf_of"}
+    told = body.model_dump(mode="json", exclude=unsaid)
     return Draft(
         category=category or submissions.category_fault(body.category, language),
         where=_where(body, language),
@@ -139,7 +142,10 @@ def _draft(body: ReportIn, key: str | None, language: Language) -> Draft:
         description=body.description,
         contact=Contact(**body.contact.model_dump()),
         key=f"api {key or secrets.token_urlsafe(16)}",
-        body=json.dumps(body.model_dump(mode="json")).encode(),
+        body=json.dumps(told).encode(),
+        on_behalf_of_id=submissions.on_behalf_of(visitor, body.on_behalf_of, language)
+        if body.on_behalf_of
+        else None,
     )
 
 
@@ -220,6 +226,7 @@ def read_report(request: Request, id: Id, session: Reading) -> Response:
             text=found.text,
             supports=found.supports,
             duplicate_of=found.duplicate_of_id,
+            on_behalf_of=found.on_behalf_of,
             position="none" if found.geometry is None else position_of(found.category),
             timeline=[
                 TimelineOut(at=entry.at, kind=entry.kind, status=entry.status, note=entry.note)

@@ -17,7 +17,7 @@ from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from data.queries import areas, photos, reports
+from data.queries import areas, associations, people, photos, reports
 from data.queries.photos import ChosenPhoto
 from data.queries.reports import Contact, KeyReused, NearbyReport
 from geo.categories import BY_CODE, CATEGORIES, N_, Category, Setting
@@ -45,6 +45,7 @@ from server.pages.reports import (
 from server.screening import EXPLANATIONS, Concern, Explanation
 from server.settings import Settings
 from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Stretch, Where
+from server.visitors import Visitor
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
@@ -64,6 +65,7 @@ SAME_ZOOM = 17
 """Of the small map beside the question whether it is one of these: as far as their radius reaches."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_ID = re.compile(r"[0-9]{1,18}")
 
 
 class ReportForm(BaseModel):
@@ -84,6 +86,8 @@ class ReportForm(BaseModel):
         Mark of the description that shall be sent though it is held for a moderator.
     album : str
         By which the photos are known that were chosen; it lasts longer than `token`.
+    on_behalf_of : str
+        Id of the block watch in whose name it is sent.
     """
 
     kind: str = ""
@@ -110,6 +114,7 @@ class ReportForm(BaseModel):
     screened: str = ""
     token: str = ""
     album: str = ""
+    on_behalf_of: str = ""
 
     @field_validator("token", "album")
     @classmethod
@@ -140,6 +145,7 @@ class FormPage(TypedDict):
     shapes: dict[str, str]
     today: date
     photos: Sequence[ChosenPhoto]
+    watches: Sequence[people.Choice]
     sent_id: int | None
     atlas: Atlas
     words: str
@@ -171,12 +177,23 @@ class ScreenPage(TypedDict):
 
 @router.get("/report", response_class=HTMLResponse)
 def report_form(
-    request: Request, session: Reading, settings: Chosen, kind: str = "", category: str = ""
+    *,
+    request: Request,
+    session: Reading,
+    settings: Chosen,
+    who: Who,
+    kind: str = "",
+    category: str = "",
+    on_behalf_of: str = "",
 ) -> HTMLResponse:
     """Show the empty form."""
     chosen = BY_CODE.get(category)
     form = ReportForm(
-        kind=chosen.kind if chosen else kind, category=category, token=_token(), album=_token()
+        kind=chosen.kind if chosen else kind,
+        category=category,
+        token=_token(),
+        album=_token(),
+        on_behalf_of=on_behalf_of,
     )
     return _form_page(request, session, settings, form)
 
@@ -201,7 +218,7 @@ def send_form(
         status = 422 if faults else 200
         return _form_page(request, session, settings, form, faults=faults, status=status)
     try:
-        draft = _draft(form, settings, language)
+        draft = _draft(form, settings, language, visitor)
         sent = submissions.check(session, draft, positions, language, city)
         asked = _held(request, form, sent)
         if asked is None and not new:
@@ -256,14 +273,17 @@ def _token() -> str:
     return secrets.token_urlsafe(16)
 
 
-def _draft(form: ReportForm, settings: Settings, language: Language) -> Draft:
+def _draft(form: ReportForm, settings: Settings, language: Language, visitor: Visitor) -> Draft:
     _ = language.gettext
     category = BY_CODE.get(form.category)
     if category is None or (form.kind and form.kind != category.kind):
         category = None
     told = form.model_dump(
-        exclude={"token", "album", "screened", "kind", "place_for", "to_place_for"}
+        exclude={"token", "album", "screened", "kind", "place_for", "to_place_for", "on_behalf_of"}
     )
+    watch = form.on_behalf_of
+    if watch:
+        told["on_behalf_of"] = watch
     return Draft(
         category=category or Fault("category", "missing", _("Choose what it is about.")),
         where=_where(form, language),
@@ -274,6 +294,11 @@ def _draft(form: ReportForm, settings: Settings, language: Language) -> Draft:
         contact=Contact(form.name, form.email, form.phone),
         key=f"form {form.token}",
         body=json.dumps(told).encode(),
+        on_behalf_of_id=submissions.on_behalf_of(
+            visitor, int(watch) if _ID.fullmatch(watch) else 0, language
+        )
+        if watch
+        else None,
     )
 
 
@@ -378,6 +403,7 @@ def _form_page(
         shapes=SHAPES,
         today=datetime.now(settings.zone).date(),
         photos=photos.chosen(session, form.album) if request.method == "POST" else (),
+        watches=associations.named(session, request.state.visitor.watches),
         sent_id=sent_id,
         atlas=_pick_atlas(request.state.language.code, view, raster(settings)),
         words=json.dumps(words(request.state.language.gettext)),

@@ -95,6 +95,15 @@ class ReportIn(BaseModel):
         ),
     ] = ""
     contact: ContactIn = ContactIn()
+    on_behalf_of: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=2**63 - 1,
+            description="Id of the block watch in whose name it is sent. Takes a member who is signed "
+            "in, and a place in it or at most 250 m from it.",
+        ),
+    ] = None
 
 
 class FindingOut(BaseModel):
@@ -142,6 +151,9 @@ class FeatureProperties(BaseModel):
     council_district: Annotated[int | None, Field(description="Id of the area.")]
     block_watch: Annotated[int | None, Field(description="Id of the block watch.")]
     duplicate_of: Annotated[int | None, Field(description="Id of the report that stands for it.")]
+    on_behalf_of: Annotated[
+        int | None, Field(description="Id of the block watch in whose name it was sent.")
+    ]
     text: Annotated[str, Field(description="What everybody may read of what the reporter wrote.")]
 
 
@@ -199,6 +211,9 @@ class OneProperties(BaseModel):
     text: Annotated[str, Field(description="What everybody may read of what the reporter wrote.")]
     supports: Annotated[int, Field(description="Neighbours who said: affects me too.")]
     duplicate_of: int | None
+    on_behalf_of: Annotated[
+        str | None, Field(description="Name of the block watch in whose name it was sent.")
+    ]
     position: Annotated[
         Literal["exact", "generalized", "none"],
         Field(description="Whether the geometry is where it is, or moved to protect a home."),

@@ -1,0 +1,172 @@
+"""Reports in the name of a block watch: it is named, and the person is not."""
+
+import re
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from data import database
+from data.models import BlockWatch, Pace, Person, Report
+from data.queries import follows, reports
+from data.queries.follows import Subject
+from geo.roles import Role
+from tests.people import person, signed_in
+from tests.places import IN_THE_WATCH, IN_WESTSIDE, found_city
+from tests.reports import new, send
+
+NEAR = (-94.5666, 39.012)
+"""Some 140 m west of the watch."""
+
+
+@pytest.fixture
+def watch(engine) -> int:
+    with Session(engine) as session:
+        made = found_city(session)
+        session.commit()
+    return made.block_watch
+
+
+@pytest.fixture
+def act(client, engine, watch):
+    def become(role, **scope):
+        if role in {Role.CAPTAIN, Role.MEMBER}:
+            scope = {"block_watch_id": watch, **scope}
+        with Session(engine) as session:
+            id = person(session, role, email=f"canary{role}@example.org", **scope)
+            session.execute(update(Person).where(Person.id == id).values(name="Canary Name"))
+            session.commit()
+        signed_in(client, engine, id)
+        return id
+
+    return become
+
+
+def report(client, watch, at=IN_THE_WATCH, **sent):
+    given = {
+        "category": "light_out", "lat": str(at[1]), "lon": str(at[0]), "new": "1",
+        "on_behalf_of": str(watch), **sent,
+    }  # fmt: skip
+    return client.post("/report", data=given, follow_redirects=False)
+
+
+def test_members_choose_it_and_others_are_not_asked(client, act, watch):
+    assert "In whose name?" not in client.get("/report").text
+    act(None)
+    assert "In whose name?" not in client.get("/report").text
+    act(Role.MEMBER)
+    page = client.get(f"/report?on_behalf_of={watch}").text
+    assert f'<option value="{watch}" selected>Norton Watch</option>' in page
+
+
+@pytest.mark.parametrize("at", [IN_THE_WATCH, NEAR])
+def test_everybody_reads_the_watch_and_nobody_the_person(client, engine, act, watch, at):
+    sender = act(Role.MEMBER)
+    answer = report(client, watch, at)
+    assert answer.status_code == 303
+    id = int(re.search(r"/reports/(\d+)", answer.headers["location"])[1])
+    for role in (Role.CAPTAIN, None, Role.MODERATOR):
+        act(role)
+        page = client.get(f"/reports/{id}").text
+        assert f'Sent in the name of</dt><dd><a href="/watches/{watch}">Norton Watch</a>' in page
+        assert "canarymember" not in page
+        assert page.count("Canary Name") == client.get("/watches").text.count("Canary Name")
+    client.cookies.clear()
+    assert "for Norton Watch" in client.get("/list").text
+    feature = client.get("/api/reports").json()["features"][0]["properties"]
+    assert feature["on_behalf_of"] == watch
+    one = client.get(f"/api/reports/{id}")
+    assert one.json()["properties"]["on_behalf_of"] == "Norton Watch"
+    assert "anary" not in one.text
+    with Session(engine) as session:
+        assert session.get_one(Report, id).reporter_id == sender
+
+
+def test_programs_send_it_too(client, act, watch):
+    act(Role.CAPTAIN)
+    body = {"category": "light_out", "lat": IN_THE_WATCH[1], "lon": IN_THE_WATCH[0]}
+    sent = client.post("/api/reports", json={**body, "on_behalf_of": watch})
+    assert sent.status_code == 201
+    one = client.get(sent.json()["url"]).json()["properties"]
+    assert one["on_behalf_of"] == "Norton Watch"
+    plain = client.get(client.post("/api/reports", json=body).json()["url"]).json()["properties"]
+    assert plain["on_behalf_of"] is None
+
+
+@pytest.mark.parametrize("role", ["nobody", None, Role.ADMINISTRATOR, Role.MODERATOR])
+def test_who_is_no_member_sends_in_no_name_but_the_own(client, engine, act, watch, role):
+    if role != "nobody":
+        act(role)
+    answer = report(client, watch)
+    assert answer.status_code == 422
+    assert "Only its members send in the name of a block watch." in answer.text
+    body = {"category": "light_out", "lat": IN_THE_WATCH[1], "lon": IN_THE_WATCH[0]}
+    answer = client.post("/api/reports", json={**body, "on_behalf_of": watch})
+    assert answer.json()["errors"][0]["code"] == "not_a_member"
+    with Session(engine) as session:
+        assert session.scalars(select(Report)).all() == []
+
+
+@pytest.mark.parametrize("typed", ["x", "-1", "9" * 30, "999"])
+def test_an_unknown_watch_is_refused(client, act, watch, typed):
+    act(Role.MEMBER)
+    assert report(client, typed).status_code == 422
+
+
+def test_a_place_far_away_is_not_the_matter_of_the_watch(client, act, watch):
+    act(Role.MEMBER)
+    answer = report(client, watch, IN_WESTSIDE)
+    assert answer.status_code == 422
+    assert "more than two blocks (800 feet) outside" in answer.text
+    assert f'<option value="{watch}" selected>' in answer.text
+    assert report(client, "", IN_WESTSIDE, token="t" * 20).status_code == 303
+
+
+class TestStore:
+    @pytest.fixture
+    def made(self, session):
+        return found_city(session).block_watch
+
+    def as_web(self, session, person_id):
+        session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+        session.execute(
+            text("SELECT set_config('porchlight.person', :id, true)"), {"id": str(person_id or "")}
+        )
+
+    def test_the_store_refuses_whoever_is_no_member(self, session, made):
+        member = person(session, Role.MEMBER, block_watch_id=made)
+        self.as_web(session, member)
+        assert send(session, new(at=IN_THE_WATCH, on_behalf_of_id=made), key="a")
+        self.as_web(session, None)
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            send(session, new(at=IN_THE_WATCH, on_behalf_of_id=made), key="b")
+
+    def test_the_store_refuses_what_is_far_away(self, session, made):
+        with pytest.raises(DBAPIError, match="lies in it or near it"):
+            send(session, new(at=IN_WESTSIDE, on_behalf_of_id=made))
+
+    def test_it_is_not_changed_later_but_ends_with_the_watch(self, session, made):
+        id = send(session, new(at=IN_THE_WATCH, on_behalf_of_id=made))
+        plain = send(session, new(at=IN_THE_WATCH))
+        nested = session.begin_nested()
+        with pytest.raises(DBAPIError, match="is not changed later"):
+            session.execute(update(Report).where(Report.id == plain).values(on_behalf_of_id=made))
+        nested.rollback()
+        session.execute(text("DELETE FROM block_watch"))
+        assert reports.one_public(session, id).on_behalf_of is None
+
+    def test_followers_of_the_watch_hear_of_it(self, session, made):
+        follower = person(session, email="ann@example.org")
+        follows.add(session, follower, Subject(block_watch_id=made), Pace.AT_ONCE, "en")
+        session.execute(
+            text("UPDATE follow SET created_at = now() - interval '1 day', "
+                 "told_to = now() - interval '1 day'")
+        )  # fmt: skip
+        outside = send(session, new(at=NEAR))
+        named = send(session, new(at=NEAR, on_behalf_of_id=made))
+        now = session.scalar(text("SELECT now()"))
+        (id,) = follows.with_news(session, now, now)
+        _follower, news = follows.tell(session, id)
+        assert [one.report_id for one in news] == [named] != [outside]
+        assert session.scalar(select(BlockWatch.name)) == "Norton Watch"
