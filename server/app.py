@@ -21,6 +21,7 @@ from server.pages import account as account_page
 from server.pages import block_watches as block_watch_pages
 from server.pages import boundaries as boundary_pages
 from server.pages import feeds as feed_pages
+from server.pages import followed_area, report_form
 from server.pages import following as following_pages
 from server.pages import list as list_page
 from server.pages import map as map_page
@@ -28,7 +29,6 @@ from server.pages import moderation as moderation_page
 from server.pages import people as people_page
 from server.pages import photos as photo_page
 from server.pages import provider as provider_page
-from server.pages import report_form
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
@@ -151,6 +151,7 @@ def create_app(settings: Settings) -> FastAPI:
         boundary_pages,
         work_pages,
         feed_pages,
+        followed_area,
         following_pages,
         photo_page,
         moderation_page,

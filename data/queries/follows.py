@@ -27,12 +27,21 @@ _KEPT = "60 days"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is followed: one of four things, or the whole city, narrowed to kinds or categories."""
+    """What is followed: one of four things, or the whole city, narrowed to kinds or categories.
+
+    Attributes
+    ----------
+    drawn : shapely.Polygon or None
+        EPSG:4326, with 100 points at the most.
+    name : str
+        What the person calls the drawn area.
+    """
 
     report_id: int | None = None
     block_watch_id: int | None = None
     area_id: int | None = None
     drawn: Polygon | None = None
+    name: str = ""
     kinds: tuple[Kind, ...] = ()
     categories: tuple[str, ...] = ()
 
@@ -46,8 +55,8 @@ class Named:
     report_category : Category or None
         Of the report.
     name : str or None
-        Of the block watch or the area; the address of the report, where it is public, or its
-        neighbourhood.
+        Of the block watch or the area; what the person calls the drawn area; the address of the
+        report, where it is public, or its neighbourhood.
     layer : AreaLayer or None
         Of the area.
     """
@@ -63,11 +72,18 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Something a person follows, and how soon they are told."""
+    """Something a person follows, and how soon they are told.
+
+    Attributes
+    ----------
+    drawn : shapely.Polygon or None
+        EPSG:4326.
+    """
 
     id: int
     named: Named
     pace: Pace
+    drawn: Polygon | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,8 @@ class News:
 
     Attributes
     ----------
+    follow_id : int
+        Through what it is told: the finest of all that the person follows and it fits.
     status : Status or None
         The status the report came to.
     place : str or None
@@ -84,6 +102,7 @@ class News:
         Its name.
     """
 
+    follow_id: int
     report_id: int
     category: Category
     at: datetime
@@ -95,35 +114,28 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """Whom to tell.
+    """Whom to tell, and in the language in which they last chose something to follow."""
 
-    Attributes
-    ----------
-    id : int
-        Of what is followed.
-    """
-
-    id: int
     person_id: int
     email: str
     language: str
-    pace: Pace
 
 
 _ADD = text("""
-    INSERT INTO follow (person_id, report_id, block_watch_id, area_id, drawn, kinds, categories,
-        pace, language)
+    INSERT INTO follow (person_id, report_id, block_watch_id, area_id, drawn, name, kinds,
+        categories, pace, language)
     SELECT :person_id, CAST(:report_id AS bigint), CAST(:block_watch_id AS bigint),
-        CAST(:area_id AS bigint), ST_GeomFromWKB(CAST(:drawn AS bytea), 4326),
+        CAST(:area_id AS bigint), ST_GeomFromWKB(CAST(:drawn AS bytea), 4326), :name,
         CAST(:kinds AS report_kind[]), CAST(:categories AS text[]), CAST(:pace AS follow_pace),
         :language
     WHERE (SELECT count(*) FROM follow WHERE person_id = :person_id) < :most
     ON CONFLICT (person_id, report_id, block_watch_id, area_id, drawn, kinds, categories)
-        DO UPDATE SET pace = excluded.pace, language = excluded.language
+        DO UPDATE SET pace = excluded.pace, language = excluded.language, name = excluded.name
 """)
 
 _OF_PERSON = """
-    SELECT follow.id, pace, report_id, report.category_code, drawn IS NOT NULL AS drawn, coalesce(watch.name, area.name,
+    SELECT follow.id, pace, report_id, report.category_code, ST_AsBinary(drawn) AS drawn,
+        coalesce(watch.name, area.name, nullif(follow.name, ''),
             CASE WHEN report.status <> 'held' THEN nullif(report.address, '') END,
             CASE WHEN report.status <> 'held' THEN around.name END) AS name,
         area.layer, follow.kinds::text[] AS kinds, categories
@@ -180,36 +192,50 @@ _DUE = """
 """
 
 _WITH_NEWS = text(f"""
-    SELECT DISTINCT follow.id
+    SELECT DISTINCT follow.person_id
     FROM follow JOIN person ON person.id = follow.person_id
     JOIN report_event AS event
         ON event.at > follow.told_to - interval '{_OVERLAP}'
     JOIN report ON report.id = event.report_id
     WHERE person.email IS NOT NULL AND person.disabled_at IS NULL AND {_DUE} AND {_IS_NEWS}
-    ORDER BY follow.id
+    ORDER BY follow.person_id
 """)  # noqa: S608 (its own constants)
 
 _CLAIM = text("""
-    SELECT follow.id, person_id, email, follow.language, pace
-    FROM follow JOIN person ON person.id = person_id
-    WHERE follow.id = :id AND person.email IS NOT NULL AND person.disabled_at IS NULL
+    SELECT person.id, email, (
+        SELECT language FROM follow WHERE person_id = person.id ORDER BY id DESC LIMIT 1
+    ) AS language
+    FROM person WHERE id = :person_id AND email IS NOT NULL AND disabled_at IS NULL
+        AND EXISTS (SELECT FROM follow WHERE person_id = person.id)
     FOR UPDATE OF person
 """)
 
+# Of all that a report fits, the finest tells of it; a report is told of in one place.
 _TELL = text(f"""
-    WITH news AS (
-        INSERT INTO told (person_id, event_id)
-        SELECT follow.person_id, event.id
+    WITH fitting AS (
+        SELECT event.id AS event_id, event.report_id, follow.id AS follow_id, CASE
+            WHEN follow.report_id IS NOT NULL THEN 1
+            WHEN follow.block_watch_id IS NOT NULL THEN 2
+            WHEN follow.drawn IS NOT NULL THEN 3
+            WHEN follow.area_id IS NOT NULL THEN 4
+            ELSE 5 END AS coarseness
         FROM follow JOIN report_event AS event
             ON event.at > follow.told_to - interval '{_OVERLAP}'
         JOIN report ON report.id = event.report_id
-        WHERE follow.id = :id AND {_IS_NEWS}
+        WHERE follow.person_id = :person_id AND {_DUE} AND {_IS_NEWS}
+    ), through AS (
+        SELECT DISTINCT ON (report_id) report_id, follow_id FROM fitting
+        ORDER BY report_id, coarseness, follow_id
+    ), news AS (
+        INSERT INTO told (person_id, event_id)
+        SELECT DISTINCT CAST(:person_id AS bigint), event_id FROM fitting
         ON CONFLICT DO NOTHING RETURNING event_id
     )
-    SELECT event.report_id, report.category_code, event.at, event.to_status, event.note,
+    SELECT follow_id, event.report_id, report.category_code, event.at, event.to_status, event.note,
         nullif(report.address, '') AS place, area.name AS neighbourhood
     FROM news JOIN report_event AS event ON event.id = event_id
     JOIN report ON report.id = event.report_id
+    JOIN through ON through.report_id = report.id
     LEFT JOIN area ON area.id = report.neighbourhood_id
     ORDER BY event.at, event.id
 """)  # noqa: S608 (as above)
@@ -239,7 +265,7 @@ def named(session: Session, subject: Subject) -> Named | None:
         report_id=subject.report_id,
         report_category=BY_CODE[row.category_code] if row.category_code else None,
         drawn=subject.drawn is not None,
-        name=row.name,
+        name=subject.name or row.name,
         layer=row.layer and AreaLayer(row.layer),
         kinds=subject.kinds,
         categories=subject.categories,
@@ -272,6 +298,7 @@ def add(session: Session, person_id: int, subject: Subject, pace: Pace, language
             "block_watch_id": subject.block_watch_id,
             "area_id": subject.area_id,
             "drawn": subject.drawn and shapely.to_wkb(subject.drawn),
+            "name": subject.name,
             "kinds": sorted(kind.value for kind in subject.kinds),
             "categories": sorted(subject.categories),
             "pace": pace.value,
@@ -291,16 +318,23 @@ def of_person(session: Session, person_id: int, id: int | None = None) -> list[F
             named=Named(
                 report_id=row.report_id,
                 report_category=BY_CODE[row.category_code] if row.category_code else None,
-                drawn=row.drawn,
+                drawn=row.drawn is not None,
                 name=row.name,
                 layer=row.layer and AreaLayer(row.layer),
                 kinds=tuple(map(Kind, row.kinds)),
                 categories=tuple(row.categories),
             ),
             pace=Pace(row.pace),
+            drawn=None if row.drawn is None else _polygon(row.drawn),
         )
         for row in found
     ]
+
+
+def _polygon(wkb: bytes) -> Polygon:
+    shape = shapely.from_wkb(bytes(wkb))
+    assert isinstance(shape, Polygon)
+    return shape
 
 
 def of_report(session: Session, person_id: int, report_id: int) -> Followed | None:
@@ -323,6 +357,37 @@ def change(session: Session, person_id: int, id: int, pace: Pace) -> None:
     )
 
 
+def redraw(session: Session, person_id: int, id: int, subject: Subject) -> None:
+    """Follow another drawn area from now on, in place of one that was.
+
+    Raises
+    ------
+    sqlalchemy.exc.IntegrityError
+        Where the person follows the very same area already.
+    """
+    session.execute(
+        text(
+            "UPDATE follow SET drawn = ST_GeomFromWKB(CAST(:drawn AS bytea), 4326), name = :name, "
+            "kinds = CAST(:kinds AS report_kind[]) "
+            "WHERE id = :id AND person_id = :person_id AND drawn IS NOT NULL"
+        ),
+        {
+            "drawn": shapely.to_wkb(subject.drawn),
+            "name": subject.name,
+            "kinds": sorted(kind.value for kind in subject.kinds),
+            "id": id,
+            "person_id": person_id,
+        },
+    )
+
+
+def stop_all(session: Session, person_id: int) -> None:
+    """Follow nothing any longer."""
+    session.execute(
+        text("DELETE FROM follow WHERE person_id = :person_id"), {"person_id": person_id}
+    )
+
+
 def stop(session: Session, person_id: int, id: int) -> None:
     """Follow something no longer."""
     session.execute(
@@ -332,7 +397,7 @@ def stop(session: Session, person_id: int, id: int) -> None:
 
 
 def with_news(session: Session, morning: datetime, monday: datetime) -> Sequence[int]:
-    """Give the ids of what is followed for which there is something to tell now.
+    """Give the ids of the people for whom there is something to tell now.
 
     Parameters
     ----------
@@ -345,30 +410,34 @@ def with_news(session: Session, morning: datetime, monday: datetime) -> Sequence
     return session.scalars(_WITH_NEWS.bindparams(_PUBLIC), values).all()
 
 
-def tell(session: Session, id: int) -> tuple[Follower, list[News]] | None:
-    """Give whom to tell and what, and write down that they were told it.
+def tell(
+    session: Session, person_id: int, morning: datetime, monday: datetime
+) -> tuple[Follower, list[News]] | None:
+    """Give whom to tell and what, of all that they follow, and write down that they were told it.
 
     Parameters
     ----------
     session : Session
         As the owner of the store. What is given must be posted in the same transaction.
-    id : int
-        Of what is followed.
+    person_id : int
+    morning, monday : datetime
+        As for `with_news`.
 
     Returns
     -------
     tuple of (Follower, list of News) or None
         Oldest news first. None where there is nothing to tell.
     """
-    found = session.execute(_CLAIM, {"id": id}).one_or_none()
+    found = session.execute(_CLAIM, {"person_id": person_id}).one_or_none()
     if found is None:
         return None
-    rows = session.execute(_TELL.bindparams(_PUBLIC), {"id": id, **_public()}).all()
+    values = {"person_id": person_id, "morning": morning, "monday": monday, **_public()}
+    rows = session.execute(_TELL.bindparams(_PUBLIC), values).all()
     if not rows:
         return None
-    follower = Follower(found.id, found.person_id, found.email, found.language, Pace(found.pace))
-    return follower, [
+    return Follower(found.id, found.email, found.language), [
         News(
+            follow_id=row.follow_id,
             report_id=row.report_id,
             category=BY_CODE[row.category_code],
             at=row.at,

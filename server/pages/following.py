@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 from urllib.parse import urlencode
 
 import shapely
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BeforeValidator, Field
+from shapely import Polygon
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ from data.models import Pace
 from data.queries import follows
 from data.queries.follows import Followed, Named, Subject
 from geo.categories import N_
+from geo.drawn_areas import in_city_metres
 from server.dependencies import Places, Reading, Who, Writing, own_site
 from server.following import name_of, read_token
 from server.languages import Language
@@ -33,6 +35,8 @@ PACES: dict[Pace, str] = {
     Pace.DAILY: N_("Once a day, in the morning"),
     Pace.WEEKLY: N_("Once a week, on Monday morning"),
 }
+
+_METRES_PER_MILE = 1609.344
 
 _NAMES = ("report", "block_watch", "area", "bbox", "kind", "category")
 """Parameters that say what is followed."""
@@ -75,6 +79,24 @@ class WhatAndWhen(What):
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """The shape of a drawn area, for a picture of `SIDE` by `SIDE`, and how large the area is.
+
+    Attributes
+    ----------
+    points : str
+        As SVG takes them.
+    miles : float
+        From one end to the other, along the longer side.
+    """
+
+    SIDE: ClassVar[int] = 64
+
+    points: str
+    miles: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """Something that is followed, as the page names it."""
 
@@ -82,6 +104,7 @@ class Row:
     name: str
     pace: Pace
     address: str | None
+    outline: Outline | None
 
 
 class FollowingPage(TypedDict):
@@ -104,10 +127,10 @@ class NewPage(TypedDict):
 
 
 class UnsubscribePage(TypedDict):
-    """What a link in an e-mail ends; `name` is None where it has ended."""
+    """What a link in an e-mail ends; nothing where it has ended."""
 
     token: str
-    name: str | None
+    names: Sequence[str]
 
 
 class OnReport(TypedDict):
@@ -138,10 +161,41 @@ def follow_address(pairs: Iterable[tuple[str, str]]) -> str:
     return f"/following/new{'?' if query else ''}{query}"
 
 
-def _sign_in_first(request: Request) -> RedirectResponse:
+def _outline(drawn: Polygon) -> Outline:
+    flat = in_city_metres(drawn)
+    west, south, east, north = flat.bounds
+    across_m = max(east - west, north - south)
+    scale = (Outline.SIDE - 4) / across_m
+    points = " ".join(
+        f"{2 + (x - west) * scale:.1f},{2 + (north - y) * scale:.1f}"
+        for x, y in flat.exterior.coords
+    )
+    return Outline(points, across_m / _METRES_PER_MILE)
+
+
+def sign_in_first(request: Request) -> RedirectResponse:
     """Lead to signing in, and back to here."""
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/sign-in?{urlencode({'next': here})}", 303)
+
+
+def no_address(language: Language) -> Problem:
+    """Say that there is nowhere to write to."""
+    _ = language.gettext
+    return Problem(
+        409,
+        _("No e-mail address"),
+        _("Your account has no e-mail address to write to. Follow with a feed reader instead."),
+    )
+
+
+def too_many(language: Language) -> Problem:
+    """Say that nobody follows without end."""
+    _ = language.gettext
+    message = _(
+        "You follow {most} things already. Stop some of them first, or follow a larger area."
+    )
+    return Problem(409, _("Too much to follow"), message.format(most=follows.MOST_FOLLOWED))
 
 
 @router.get("/following", response_model=None)
@@ -150,7 +204,7 @@ def following(
 ) -> HTMLResponse | RedirectResponse:
     """Show what a person follows."""
     if visitor.signed_in is None:
-        return _sign_in_first(request)
+        return sign_in_first(request)
     language: Language = request.state.language
     rows = [
         Row(
@@ -158,6 +212,7 @@ def following(
             name_of(one.named, language),
             one.pace,
             None if one.named.report_id is None else f"/reports/{one.named.report_id}",
+            None if one.drawn is None else _outline(one.drawn),
         )
         for one in follows.of_person(session, visitor.signed_in.person_id)
     ]
@@ -171,7 +226,7 @@ def new_page(
 ) -> HTMLResponse | RedirectResponse:
     """Ask how soon a person wants to be told."""
     if visitor.signed_in is None:
-        return _sign_in_first(request)
+        return sign_in_first(request)
     language: Language = request.state.language
     pairs = request.query_params.multi_items()
     context = NewPage(
@@ -190,27 +245,16 @@ def add(
 ) -> RedirectResponse:
     """Follow something from now on."""
     language: Language = request.state.language
-    _ = language.gettext
     if visitor.signed_in is None:
         pairs = [(name, value) for name, value in _sent(what) if value]
         return RedirectResponse(f"/sign-in?{urlencode({'next': follow_address(pairs)})}", 303)
     if visitor.signed_in.email is None:
-        raise Problem(
-            409,
-            _("No e-mail address"),
-            _("Your account has no e-mail address to write to. Follow with a feed reader instead."),
-        )
+        raise no_address(language)
     subject = what.subject()
     _named(session, subject, language)
     person_id = visitor.signed_in.person_id
     if not follows.add(session, person_id, subject, what.pace, language.code):
-        raise Problem(
-            409,
-            _("Too much to follow"),
-            _(
-                "You follow {most} things already. Stop some of them first, or follow a larger area."
-            ).format(most=follows.MOST_FOLLOWED),
-        )
+        raise too_many(language)
     return RedirectResponse("/following?new=1", 303)
 
 
@@ -243,19 +287,24 @@ def unsubscribe_page(
     """Show what a link in an e-mail ends, and a button: programs that look at links press none."""
     id, person_id = _by_token(request, token, session, positions.secret)
     found = follows.of_person(session, person_id, id)
-    name = name_of(found[0].named, request.state.language) if found else None
-    return page(request, "unsubscribe.html", UnsubscribePage(token=token, name=name))
+    names = [name_of(one.named, request.state.language) for one in found]
+    return page(request, "unsubscribe.html", UnsubscribePage(token=token, names=names))
 
 
 @router.post("/unsubscribe/{token}")
 def unsubscribe(request: Request, token: str, session: Writing, positions: Places) -> Response:
     """End what a link in an e-mail is about, for people and for mail programs (RFC 8058)."""
     id, person_id = _by_token(request, token, session, positions.secret)
-    follows.stop(session, person_id, id)
-    return page(request, "unsubscribe.html", UnsubscribePage(token=token, name=None))
+    if id is None:
+        follows.stop_all(session, person_id)
+    else:
+        follows.stop(session, person_id, id)
+    return page(request, "unsubscribe.html", UnsubscribePage(token=token, names=()))
 
 
-def _by_token(request: Request, token: str, session: Session, secret: bytes) -> tuple[int, int]:
+def _by_token(
+    request: Request, token: str, session: Session, secret: bytes
+) -> tuple[int | None, int]:
     """Let the session see what the person of a link follows, and nothing that their roles open."""
     found = read_token(secret, token)
     if found is None:

@@ -311,27 +311,27 @@ def _where(form: ReportForm, language: Language) -> Where | Fault:
     """
     _ = language.gettext
     if form.shape in {"line", "polygon"} and form.drawn:
-        return Drawn(_geometry(form.drawn))
+        return Drawn(drawn_geometry(form.drawn))
     if form.shape == "line":
         start = _("Say where it begins: type an address or a corner, or draw it on the map.")
         end = _("Say where it ends: type an address or a corner, or draw it on the map.")
         return Stretch(
-            _offered(form.address, form.place, form.place_for)
-            or _typed(form.address)
+            offered_place(form.address, form.place, form.place_for)
+            or typed_place(form.address)
             or Fault("place", "missing", start),
-            _offered(form.to, form.to_place, form.to_place_for)
-            or _typed(form.to)
+            offered_place(form.to, form.to_place, form.to_place_for)
+            or typed_place(form.to)
             or Fault("to", "missing", end),
         )
-    if offered := _offered(form.address, form.place, form.place_for):
+    if offered := offered_place(form.address, form.place, form.place_for):
         return offered
     if form.lat or form.lon:
         return Pair(form.lat, form.lon, called=plain_text(form.address))
     message = _("Say where it is: tap the map, use your position, or type an address.")
-    return _typed(form.address) or Fault("place", "missing", message)
+    return typed_place(form.address) or Fault("place", "missing", message)
 
 
-def _geometry(drawn: str) -> object:
+def drawn_geometry(drawn: str) -> object:
     """Read what should be GeoJSON; None where it is nothing of the kind."""
     try:
         return json.loads(drawn)
@@ -339,14 +339,16 @@ def _geometry(drawn: str) -> object:
         return None
 
 
-def _offered(typed: str, chosen: str, offered_for: str) -> Pair | None:
+def offered_place(typed: str, chosen: str, offered_for: str) -> Pair | None:
+    """Give the place that was chosen of those offered, as long as the text is that it was offered for."""
     if not chosen or offered_for != typed:
         return None
     latitude, _comma, longitude = chosen.partition(",")
     return Pair(latitude, longitude, called=plain_text(typed))
 
 
-def _typed(text: str) -> Pair | Named | None:
+def typed_place(text: str) -> Pair | Named | None:
+    """Read a place that was typed: its coordinates, or a name; None where nothing was."""
     typed = plain_text(text)
     if coordinates := typed_coordinates(typed):
         return Pair(*coordinates)
@@ -395,7 +397,7 @@ def _form_page(
         form=form,
         faults=faults,
         wrong={fault.field: fault for fault in reversed(faults)},
-        choices={fault.field: choices for fault in faults if (choices := _choices(fault))},
+        choices={fault.field: choices for fault in faults if (choices := choices_of(fault))},
         kinds={kind: KINDS[kind] for kind in KIND_HINTS},
         kind_hints=KIND_HINTS,
         categories=_categories(),
@@ -405,13 +407,14 @@ def _form_page(
         photos=photos.chosen(session, form.album) if request.method == "POST" else (),
         watches=associations.named(session, request.state.visitor.watches),
         sent_id=sent_id,
-        atlas=_pick_atlas(request.state.language.code, view, raster(settings)),
+        atlas=pick_atlas(request.state.language.code, view, raster(settings)),
         words=json.dumps(words(request.state.language.gettext)),
     )
     return page(request, "report.html", context, status=status)
 
 
-def _choices(fault: Fault) -> list[Choice]:
+def choices_of(fault: Fault) -> list[Choice]:
+    """Give the places that were perhaps meant."""
     choices = [Choice(place.label, f"{place.lat},{place.lon}") for place in fault.choices]
     if fault.meant is not None:
         found = f"{fault.meant.latitude},{fault.meant.longitude}"
@@ -428,7 +431,8 @@ def _categories() -> dict[Kind, dict[str, list[Category]]]:
 
 
 @lru_cache(maxsize=16)
-def _pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
+def pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
+    """Give the map on which a place is chosen or a shape drawn, beside a form whose fields search."""
     options = Options(
         mode="pick",
         asset=asset,

@@ -321,11 +321,11 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f("follow_only_drawn_areas_have_names"), "follow", "drawn IS NOT NULL OR name = ''"
     )
-    op.execute(f"GRANT INSERT (name), UPDATE (name, drawn) ON follow TO {WEB}")
+    op.execute(f"GRANT INSERT (name), UPDATE (name, drawn, kinds) ON follow TO {WEB}")
 
 
 def downgrade() -> None:
-    op.execute(f"REVOKE UPDATE (drawn) ON follow FROM {WEB}")
+    op.execute(f"REVOKE UPDATE (drawn, kinds) ON follow FROM {WEB}")
     op.drop_column("follow", "name")
     op.drop_index(op.f("report_neighbourhood_id_idx"), "report")
     op.execute(RIGHTS_BEFORE)

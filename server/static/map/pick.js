@@ -43,6 +43,20 @@ export function pick(map, { pick: fields, words }) {
   };
 
   const pin = pinAt(map.getCenter(), { draggable: true, autoPan: true, alt: words.your_place });
+  // Where the form asks how far around the place, that is shown.
+  const radius = document.querySelector("[data-pick-radius]");
+  const reach = L.circle(map.getCenter(), { className: "drawn drawn-area", interactive: false });
+  function ring() {
+    if (!radius || !map.hasLayer(pin)) {
+      reach.remove();
+      return;
+    }
+    reach.setRadius(Number(radius.value)).setLatLng(pin.getLatLng()).addTo(map);
+  }
+  radius?.addEventListener("change", () => {
+    ring();
+    if (map.hasLayer(reach)) map.fitBounds(reach.getBounds(), { animate: false });
+  });
   const drawing = new Drawing(map, drawnField, {
     words,
     say,
@@ -57,6 +71,7 @@ export function pick(map, { pick: fields, words }) {
       return;
     }
     pin.setLatLng(latlng).addTo(map);
+    ring();
     latField.value = latlng.lat.toFixed(6);
     lonField.value = latlng.lng.toFixed(6);
     say(words.place_chosen);
@@ -66,6 +81,7 @@ export function pick(map, { pick: fields, words }) {
   /** Shows what the form holds: the pin of a spot, or the drawing of a line or a lot. */
   function show() {
     pin.remove();
+    ring();
     if (draws()) {
       drawing.open(shape());
       return;
@@ -73,6 +89,7 @@ export function pick(map, { pick: fields, words }) {
     drawing.close();
     const typed = [latField, lonField].map(({ value }) => (value === "" ? Number.NaN : Number(value)));
     if (typed.every(Number.isFinite)) pin.setLatLng(typed).addTo(map);
+    ring();
     say(map.hasLayer(pin) ? words.place_chosen : words.pick_help);
   }
 

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.models import Area, BlockWatch, EventKind, Follow, Mail, Pace, Report, ReportEvent, Told
-from data.queries import follows, people
+from data.queries import follows, gazetteer, people
 from data.queries.follows import Subject
 from geo.kinds import Kind
 from geo.statuses import Status
 from server.following import mornings, read_token, tell_all, token
+from tests.data.queries.test_places import put_addresses
 from tests.people import person, signed_in
 from tests.places import IN_EASTSIDE, IN_THE_WATCH, IN_WESTSIDE, box, found_city
 from tests.reports import moved, new, send
@@ -292,6 +293,55 @@ class TestDigests:
         assert mail.subject == "The whole city: 3 pieces of news"
         assert mails() == []
 
+    def test_what_fits_several_follows_is_told_once_through_the_finest(
+        self, client, ann, store, city, report, follow, happens, mails
+    ):
+        """In one message, by what it is followed through; one link for each, one for all."""
+        follow(ann)
+        follow(ann, area_id=city.eastside)
+        follow(ann, block_watch_id=city.block_watch)
+        watched = report("litter", IN_THE_WATCH, address="1 Watch St")
+        happens(watched, Status.CONFIRMED)
+        report("light_out", IN_EASTSIDE, address="2 East St")
+        report("dumping", IN_WESTSIDE, address="3 West St")
+        (mail,) = mails()
+        assert mail.subject == "What you follow: 4 pieces of news"
+        order = ["Norton Watch", "1 Watch St", "Confirmed", "Eastside", "2 East St"]
+        order += ["The whole city", "3 West St"]
+        places = [mail.text.index(word) for word in order]
+        assert places == sorted(places)
+        for address in ("1 Watch St", "2 East St", "3 West St"):
+            assert mail.text.count(address) == mail.html.count(address) == 1
+        assert mails() == []
+        links = [*dict.fromkeys(re.findall(r"http\S+(/unsubscribe/\S+)", mail.text))]
+        assert len(links) == 4
+        assert links[-1] == mail.unsubscribe.removeprefix("http://127.0.0.1:8000")
+        client.post(links[0])
+        assert store.scalars(select(Follow.block_watch_id)).all() == [None, None]
+        store.rollback()
+        assert "Eastside" in (page := client.get(mail.unsubscribe).text)
+        assert "The whole city" in page
+        client.post(mail.unsubscribe, data={"List-Unsubscribe": "One-Click"})
+        assert store.scalars(select(Follow)).all() == []
+
+    def test_digests_of_several_follows_come_in_one_message(
+        self, ann, store, city, report, follow, mails
+    ):
+        morning = mornings(datetime.now(UTC), ZoneInfo("America/Chicago"))[0]
+        follow(ann, Pace.DAILY, area_id=city.eastside)
+        follow(ann, Pace.DAILY, area_id=city.westside)
+        waits = follow(ann, Pace.WEEKLY, kinds=(Kind.CLEANUP,))
+        monday = mornings(datetime.now(UTC), ZoneInfo("America/Chicago"))[1]
+        store.execute(update(Follow).values(told_to=morning - timedelta(minutes=1)))
+        store.execute(update(Follow).where(Follow.id == waits).values(told_to=monday))
+        store.commit()
+        report("light_out", IN_EASTSIDE, address="2 East St")
+        report("light_out", IN_WESTSIDE, address="3 West St")
+        (mail,) = mails()
+        assert "Eastside" in mail.text
+        assert "Westside" in mail.text
+        assert "The whole city" not in mail.text
+
     @pytest.mark.parametrize(
         ("now", "morning", "monday"),
         [
@@ -428,6 +478,99 @@ class TestPages:
         assert answer.status_code == 403
 
 
+class TestDrawnAreas:
+    @pytest.fixture
+    def signed(self, client, engine, ann):
+        return signed_in(client, engine, ann)
+
+    @staticmethod
+    def ring(*corners):
+        return shapely.to_geojson(shapely.Polygon(corners))
+
+    def test_an_area_that_was_drawn_is_followed_shown_changed_and_told_of(
+        self, signed, store, report, mails
+    ):
+        drawn = self.ring((-94.56, 39.015), (-94.55, 39.015), (-94.55, 39.025), (-94.56, 39.025))
+        sent = {"shape": "polygon", "drawn": drawn, "name": " Around\n school ", "kind": "lighting"}
+        page = signed.post("/following/area", data=sent | {"pace": "at_once"}).text
+        assert "Around school (Lighting)" in page
+        assert "<polygon points=" in page
+        found = store.scalars(select(Follow)).one()
+        assert f'href="/following/{found.id}/area"' in page
+        change = f"/following/{found.id}/area"
+        form = signed.get(change).text
+        assert "-94.56,39.015" in form
+        assert 'value="Around school"' in form
+        store.execute(update(Follow).values(created_at=func.now() - text("interval '1 hour'")))
+        store.commit()
+        report("light_out", IN_EASTSIDE)
+        report("litter", IN_EASTSIDE)
+        report("light_out", IN_WESTSIDE)
+        (mail,) = mails()
+        assert mail.subject.startswith("Street light is out")
+        assert "Around school" in mail.text
+        west = self.ring((-94.59, 39.015), (-94.58, 39.015), (-94.58, 39.025))
+        page = signed.post(change, data=sent | {"drawn": west, "name": ""})
+        assert "An area of the map (Lighting)" in page.text
+        assert store.scalar(select(func.ST_XMax(Follow.drawn))) == -94.58
+
+    def test_without_javascript_an_address_and_a_radius_will_do(self, signed, store, city):
+        put_addresses(store, "Norton Ave", {3412: (-94.561, 39.013)})
+        gazetteer.rebuild(store)
+        store.commit()
+        sent = {"shape": "point", "address": "3412 Norton Ave", "radius": "400"}
+        page = signed.post("/following/area", data=sent).text
+        assert "Around 3412 Norton Ave" in page
+        metres = func.ST_Area(func.Geography(Follow.drawn))
+        assert store.scalar(select(metres)) == pytest.approx(3.06 * 400**2, rel=0.02)
+        form = signed.post("/following/area", data={"address": "Nowhere Street"})
+        assert form.status_code == 422
+        assert "We found no place called “Nowhere Street”." in form.text
+
+    @pytest.mark.parametrize(
+        ("drawn", "said"),
+        [
+            ("", "Draw the area on the map"),
+            ("{", "Draw the area on the map"),
+            ('{"type": "Point", "coordinates": [-94.56, 39.02]}', "Draw the area on the map"),
+            (ring((-94.56, 39.01), (-94.55, 39.02), (-94.55, 39.01), (-94.56, 39.02)), "crosses"),
+            (ring((-94.56, 39.01), (-94.5599, 39.01), (-94.5599, 39.0101)), "one short block"),
+            (ring((-94.6, 39.0), (-94.5, 39.0), (-94.5, 39.04)), "larger than 5 kilometers"),
+            (ring((-94.53, 39.01), (-94.52, 39.01), (-94.52, 39.02)), "This lies outside"),
+            (
+                ring(*((-94.56 + n / 1e5, 39.01 + n * n / 1e6) for n in range(101))),
+                "99 at most",
+            ),
+        ],
+    )
+    def test_what_cannot_be_an_area_is_said_with_what_to_do(self, signed, store, drawn, said):
+        page = signed.post(
+            "/following/area", data={"shape": "polygon", "drawn": drawn, "name": "Kept"}
+        )
+        assert page.status_code == 422
+        assert said in page.text
+        assert 'value="Kept"' in page.text
+        assert store.scalars(select(Follow)).all() == []
+
+    def test_the_very_same_area_is_not_followed_twice(self, signed, store, ann, follow):
+        first = follow(ann, drawn=shape(IN_EASTSIDE))
+        follow(ann, drawn=shape(IN_WESTSIDE))
+        west = {"shape": "polygon", "drawn": shapely.to_geojson(shape(IN_WESTSIDE))}
+        assert signed.post(f"/following/{first}/area", data=west).status_code == 409
+
+    def test_nobody_sees_or_changes_the_area_of_another(self, client, engine, store, ann, follow):
+        id = follow(ann, drawn=shape(IN_EASTSIDE), name="Ann's street")
+        eve = person(store, email="eve@example.org")
+        store.commit()
+        assert client.get(f"/following/{id}/area", follow_redirects=False).status_code == 303
+        signed_in(client, engine, eve)
+        west = {"shape": "polygon", "drawn": shapely.to_geojson(shape(IN_WESTSIDE))}
+        assert client.get(f"/following/{id}/area").status_code == 404
+        assert client.post(f"/following/{id}/area", data=west).status_code == 404
+        assert client.get("/following/999999999999999999999/area").status_code == 404
+        assert store.scalars(select(Follow.name)).all() == ["Ann's street"]
+
+
 class TestUnsubscribing:
     @pytest.fixture
     def link(self, ann, report, follow):
@@ -463,6 +606,10 @@ class TestUnsubscribing:
         assert read_token(SECRET, made) == (12, 34)
         assert read_token(SECRET, made.replace("12-", "13-", 1)) is None
         assert read_token(b"t" * 32, made) is None
+        everything = token(SECRET, None, 34)
+        assert read_token(SECRET, everything) == (None, 34)
+        assert read_token(SECRET, everything.replace("all-34", "all-35")) is None
+        assert read_token(SECRET, made.replace("12-34", "all-34")) is None
 
 
 def test_what_is_followed_is_exported_and_erased_with_the_account(store, city, ann, follow):
