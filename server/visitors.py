@@ -83,15 +83,6 @@ class Visitor:
             if grant.block_watch_id is not None and self.belongs(grant.block_watch_id)
         )
 
-    @property
-    def watches(self) -> frozenset[int]:
-        """Ids of the block watches that the visitor is of."""
-        return frozenset(
-            grant.block_watch_id
-            for grant in self.grants
-            if grant.block_watch_id is not None and self.belongs(grant.block_watch_id)
-        )
-
 
 NOBODY = Visitor()
 
