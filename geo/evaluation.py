@@ -169,7 +169,7 @@ def assess(
         outcome = Outcome.FEWER
     elif estimate.low > 0:
         outcome = Outcome.MORE
-    elif _detectable(unchanged, unit, reach) > expected:
+    elif _detectable(unchanged, unit, reach) >= expected:
         outcome = Outcome.TOO_FEW
     else:
         outcome = Outcome.NO_CLEAR_CHANGE

@@ -34,7 +34,7 @@ class Verdict(StrEnum):
     """More than chance, after allowing for all cells looked at."""
 
     DENSE = "dense"
-    """Many reports, but among so many cells chance alone makes some like it."""
+    """Many reports, but with so many cells and so few busy ones around it, chance is not ruled out."""
 
     ORDINARY = "ordinary"
     """No more than chance."""
@@ -324,6 +324,11 @@ def analyse(
     -----
     Not to be used to conclude that more happens at a hot spot: people report at different rates, and
     patrols sent by reports make reports.
+
+    Without exposure the counts of the cells are taken as given, and what is tested is whether high ones
+    lie together. So a single corner with many reports is dense, not hot, in cells that hold all of it:
+    choose cells no wider than half of the spots that are looked for. Measured against exposure it is hot,
+    and so is all of a neighbourhood that merely reports more.
 
     References
     ----------
