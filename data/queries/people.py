@@ -476,6 +476,13 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                     FROM join_request JOIN block_watch ON block_watch.id = block_watch_id
                     WHERE person_id = :id
                 ),
+                'walks begun', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'block watch', block_watch.name, 'title', title, 'day', walked_on
+                    ) ORDER BY walk.id), '[]')
+                    FROM walk JOIN block_watch ON block_watch.id = block_watch_id
+                    WHERE started_by_id = :id
+                ),
                 'audit log', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'at', at, 'action', action, 'subject', subject

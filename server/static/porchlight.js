@@ -17,6 +17,20 @@ document.body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
   if (status) status.textContent = target.firstElementChild?.textContent.replace(/\s+/g, " ") ?? "";
 });
 
+// Whoever signs out leaves no page of a walk on this device. Stops that wait to be sent stay: they hold
+// no name, and would be lost.
+for (const form of document.querySelectorAll('form[action="/sign-out"]')) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const { forgetPages } = await import("./walk_outbox.js");
+      await forgetPages();
+    } finally {
+      form.submit();
+    }
+  });
+}
+
 for (const button of document.querySelectorAll("button[data-share]")) {
   if (!navigator.share && !navigator.clipboard) continue; // neither exists outside of https
   button.hidden = false;

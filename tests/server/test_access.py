@@ -51,7 +51,9 @@ PARAMETERS = {
     "invitation_id": ["1"],
     "meeting_id": ["1"],
     "person_id": ["1"],
+    "question": ["lighting"],
     "request_id": ["1"],
+    "stop_id": ["1"],
 }
 """What stands in for the parameters of paths that are no id of a report and no tile."""
 

@@ -1,0 +1,62 @@
+// Serves the form of a walk where there is no connection: its page and what that is made of, and
+// nothing else. The page is the same for all members and holds nothing private. VERSION and SHELL are
+// written above by the server.
+
+const CACHE = `porchlight-walk-${VERSION}`;
+const HOME = "/walk/";
+const PAGE = /^\/walk\/\d*$/;
+const PATIENCE = 4_000; // milliseconds for a page; then the kept one is shown, if there is one
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches
+      .open(CACHE)
+      .then((cache) => cache.addAll([...SHELL, HOME]))
+      .then(() => self.skipWaiting()),
+  );
+});
+
+/** Takes the pages of older versions over, each fetched anew, and forgets those versions. */
+async function takeOver() {
+  const cache = await caches.open(CACHE);
+  for (const name of await caches.keys()) {
+    if (!name.startsWith("porchlight-walk-") || name === CACHE) continue;
+    const kept = await (await caches.open(name)).keys();
+    const pages = kept.map(({ url }) => new URL(url).pathname).filter((path) => PAGE.test(path));
+    await Promise.all(pages.map((path) => cache.add(path).catch(() => {})));
+    await caches.delete(name);
+  }
+  await self.clients.claim();
+}
+
+self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
+
+/** A page from the site, or the kept one where the site does not answer. */
+async function pageOf(request, path) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(path);
+  const fresh = fetch(request);
+  if (!kept) return fresh;
+  const late = new Promise((resolve) => setTimeout(() => resolve(kept), PATIENCE));
+  const answered = fresh.then((response) => (response.status >= 500 ? kept : response)).catch(() => kept);
+  return Promise.race([answered, late]);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname, search } = new URL(request.url);
+  if (request.method !== "GET" || origin !== self.location.origin) return;
+  if (request.mode === "navigate") {
+    if (PAGE.test(pathname)) event.respondWith(pageOf(request, pathname));
+  } else if (SHELL.includes(pathname + search)) {
+    event.respondWith(caches.match(request).then((kept) => kept ?? fetch(request)));
+  }
+});
+
+// A page asks to be kept once it is open: the first time it was loaded without this worker.
+self.addEventListener("message", (event) => {
+  const path = event.data?.keep;
+  if (typeof path !== "string" || !PAGE.test(path)) return;
+  const kept = caches.open(CACHE).then((cache) => cache.add(path));
+  event.waitUntil(kept.then(() => event.source.postMessage({ kept: path })).catch(() => {}));
+});
