@@ -32,6 +32,7 @@ from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
+from server.pages import walks as walk_pages
 from server.pages import work as work_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
@@ -148,6 +149,7 @@ def create_app(settings: Settings) -> FastAPI:
         report_form,
         report_pages,
         block_watch_pages,
+        walk_pages,
         boundary_pages,
         work_pages,
         feed_pages,
