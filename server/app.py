@@ -15,7 +15,7 @@ from starlette.types import Scope
 from data import database
 from data.queries import imports
 from server import identity_provider, photo_store, problems, tiles
-from server.api import feature_pages, features, grounds, places, reports, versions
+from server.api import feature_pages, features, grounds, places, reports, submissions, versions
 from server.front import Front
 from server.pages import account as account_page
 from server.pages import block_watches as block_watch_pages
@@ -32,7 +32,6 @@ from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
-from server.pages import walks as walk_pages
 from server.pages import work as work_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
@@ -142,6 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
         features,
         grounds,
         feature_pages,
+        submissions,
         reports,
         places,
         map_page,
@@ -149,7 +149,6 @@ def create_app(settings: Settings) -> FastAPI:
         report_form,
         report_pages,
         block_watch_pages,
-        walk_pages,
         boundary_pages,
         work_pages,
         feed_pages,

@@ -1,6 +1,8 @@
 import psycopg
 import pytest
 
+JSON = {"Content-Type": "application/json"}
+
 
 def test_every_answer_carries_the_headers_of_safety(client):
     for path in ("/api/openapi.json", "/nowhere", "/static/theme.js"):
@@ -19,7 +21,7 @@ def test_a_page_lets_only_scripts_with_its_own_nonce_run(client):
 
 
 def test_a_body_larger_than_allowed_is_refused_before_it_is_read(client, settings):
-    answer = client.post("/api/reports", content=b"x" * (settings.max_body_bytes + 1))
+    answer = client.post("/api/reports", content=b"x" * (settings.max_body_bytes + 1), headers=JSON)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == 413
@@ -27,7 +29,7 @@ def test_a_body_larger_than_allowed_is_refused_before_it_is_read(client, setting
 
 def test_a_body_whose_length_is_not_declared_is_refused_as_well(client, settings):
     chunks = (b"x" * 65_536 for _ in range(settings.max_body_bytes // 65_536 + 2))
-    assert client.post("/api/reports", content=chunks).status_code == 413
+    assert client.post("/api/reports", content=chunks, headers=JSON).status_code == 413
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])

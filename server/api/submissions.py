@@ -1,0 +1,194 @@
+"""Reports that programs send."""
+
+import json
+import re
+import secrets
+from typing import Any, NoReturn
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from data.queries.reports import Contact, KeyReused
+from geo.categories import BY_CODE
+from geo.places import plain_text
+from server import limits, screening, submissions
+from server.dependencies import own_site, written
+from server.languages import Language
+from server.lean_route import LeanRoute
+from server.problems import Problem
+from server.schemas.problems import described
+from server.schemas.reports import FindingOut, ReportIn, ReportOut, TextOut
+from server.screening import EXPLANATIONS
+from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Where
+from server.visitors import Visitor
+
+REPLAYED = "Idempotency-Replayed"
+
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[\x21-\x7e]+$"},
+    "description": "Anything of your own choice, such as a UUID. Send it again with the same report "
+    "after a failure: the report is stored once.",
+}
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+async def json_only(request: Request) -> None:
+    """Refuse a body that is not said to be JSON: a page of another site could send it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not (kind == "application/json" or (kind.startswith("application/") and "+json" in kind)):
+        _ = request.state.language.gettext
+        raise Problem(
+            415,
+            _("Not sent as JSON"),
+            _("Send the report as JSON, with the header Content-Type: application/json."),
+        )
+
+
+router = APIRouter(
+    prefix="/api",
+    tags=["reports"],
+    dependencies=[Depends(own_site), Depends(json_only)],
+    route_class=LeanRoute,
+)
+
+
+@router.post(
+    "/reports",
+    status_code=201,
+    response_model=ReportOut,
+    responses=described(400, 403, 413, 415, 422, 429, 503),
+    summary="Send a report",
+    openapi_extra={"parameters": [KEY]},
+)
+def send_report(request: Request, body: ReportIn) -> Response:
+    """Store a report. A repetition under the same Idempotency-Key gets the first answer again."""
+    language = request.state.language
+    positions, settings = request.app.state.positions, request.app.state.settings
+    key = _key(request)
+    with written(request) as (session, visitor):
+        try:
+            draft = _draft(body, key, language, visitor)
+            sent = submissions.check(session, draft, positions, language, settings.city_name)
+            submitted = submissions.store(
+                session,
+                sent,
+                positions,
+                language,
+                settings.city_name,
+                reporter_id=visitor.person_id,
+            )
+            if not submitted.replayed:
+                limits.count_stored(request, session, limits.reports_from_address(request))
+        except Refused as refused:
+            _refuse(refused, language)
+        except limits.TooMany as error:
+            raise limits.too_many(request, error) from error
+        except KeyReused as error:
+            raise _key_reused(error, language) from error
+    stored = ReportOut(
+        id=submitted.id,
+        reported_at=submitted.reported_at,
+        url=f"/api/reports/{submitted.id}",
+        page=f"/reports/{submitted.id}",
+        text=_text(sent, language),
+    )
+    headers = {"Location": stored.url} | ({REPLAYED: "true"} if submitted.replayed else {})
+    return Response(stored.model_dump_json(), 201, headers, "application/json")
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return secrets.token_urlsafe(16)
+    if not _KEY.fullmatch(key):
+        fault = {
+            "loc": ("header", "idempotency-key"),
+            "msg": "write 1 to 200 letters, digits or signs, without spaces",
+        }
+        raise RequestValidationError([fault])
+    return key
+
+
+def _text(sent: Sent, language: Language) -> TextOut:
+    return TextOut(
+        state="waiting" if sent.findings else "public",
+        findings=[
+            FindingOut(
+                concern=finding.concern,
+                text=sent.description[finding.start : finding.end],
+                reason=language.gettext(EXPLANATIONS[finding.concern].reason),
+                advice=language.gettext(EXPLANATIONS[finding.concern].advice),
+            )
+            for finding in sent.findings
+        ],
+        preview=screening.preview(sent.description, sent.findings),
+    )
+
+
+def _draft(body: ReportIn, key: str, language: Language, visitor: Visitor) -> Draft:
+    category = BY_CODE.get(body.category)
+    unsaid = None if body.on_behalf_of else {"on_behalf_of"}
+    told = body.model_dump(mode="json", exclude=unsaid)
+    return Draft(
+        category=category or submissions.category_fault(body.category, language),
+        where=_where(body, language),
+        occurred_at=body.occurred_at,
+        long_ago=body.long_ago,
+        severity=body.severity,
+        description=body.description,
+        contact=Contact(**body.contact.model_dump()),
+        key=f"api {key}",
+        body=json.dumps(told).encode(),
+        on_behalf_of_id=submissions.on_behalf_of(visitor, body.on_behalf_of, language)
+        if body.on_behalf_of
+        else None,
+    )
+
+
+def _where(body: ReportIn, language: Language) -> Where | Fault:
+    _ = language.gettext
+    coordinates = body.lat is not None or body.lon is not None
+    if (body.geometry is not None) + coordinates + bool(body.address) != 1:
+        message = _("Say where in one way: geometry, lat and lon, or address.")
+        return Fault("place", "one_place", message)
+    if body.address:
+        return Named(plain_text(body.address))
+    if body.geometry is None:
+        return Pair(body.lat, body.lon)
+    return Drawn(body.geometry.model_dump())
+
+
+def _key_reused(error: KeyReused, language: Language) -> Problem:
+    _ = language.gettext
+    return Problem(
+        422,
+        _("This key was used before"),
+        _(
+            "This Idempotency-Key was used for another report ({url}). Use a new key for a new "
+            "report."
+        ).format(url=f"/api/reports/{error.report_id}"),
+    )
+
+
+def _refuse(refused: Refused, language: Language) -> NoReturn:
+    _ = language.gettext
+    errors = []
+    for fault in refused.faults:
+        error: dict[str, Any] = {
+            "pointer": f"body/{fault.field}",
+            "code": fault.code,
+            "detail": fault.message,
+        }
+        if fault.meant is not None:
+            error["meant"] = {"lat": fault.meant.latitude, "lon": fault.meant.longitude}
+        if fault.choices:
+            error["choices"] = [
+                {"label": choice.label, "lat": choice.lat, "lon": choice.lon}
+                for choice in fault.choices
+            ]
+        errors.append(error)
+    title = _("Some of this cannot be used")
+    raise Problem(422, title, str(refused), errors=errors) from refused
