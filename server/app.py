@@ -15,7 +15,16 @@ from starlette.types import Scope
 from data import database
 from data.queries import imports
 from server import identity_provider, photo_store, problems, tiles
-from server.api import feature_pages, features, grounds, places, reports, submissions, versions
+from server.api import (
+    feature_pages,
+    features,
+    grounds,
+    health,
+    places,
+    reports,
+    submissions,
+    versions,
+)
 from server.front import Front
 from server.pages import account as account_page
 from server.pages import block_watches as block_watch_pages
@@ -107,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
         with upkeep(owner, photos, settings.contact_days):
             yield
         drawing.close()
+        await app.state.probe.close()
         engine.dispose()
         owner.dispose()
 
@@ -126,6 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.is_sample = _is_sample(engine)
     app.state.positions = Positions(settings)
     app.state.photo_store = photos
+    app.state.probe = health.Probe(settings.database_url)
     app.state.identity_provider = identity_provider.of(settings)
     app.add_middleware(
         Front,
@@ -138,6 +149,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routed in (
         tiles,
         versions,
+        health,
         features,
         grounds,
         feature_pages,

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from server.languages import Language
 from server.pages.page import page
 
 logger = logging.getLogger(__name__)
@@ -135,14 +136,18 @@ def _of_store(request: Request, error: Exception) -> Response:
     if not passing:
         return _of_fault(request, error)
     logger.warning("The database did not answer in time: %s", type(error).__name__)
-    _ = request.state.language.gettext
-    problem = Problem(
+    return _answer(request, busy(request.state.language))
+
+
+def busy(language: Language) -> Problem:
+    """Say that the database is away or overloaded."""
+    _ = language.gettext
+    return Problem(
         503,
         _("Busy or restarting"),
         _("The site cannot reach its database right now. Please try again in a few seconds."),
         {"Retry-After": str(RETRY_AFTER_S)},
     )
-    return _answer(request, problem)
 
 
 def _of_fault(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
-import psycopg
 import pytest
+
+from tests.server.api.test_health import cut_off
 
 JSON = {"Content-Type": "application/json"}
 
@@ -55,13 +56,7 @@ def test_a_head_is_that_of_the_page_without_its_body(client):
 
 
 def test_a_database_that_is_away_is_told_apart_from_an_empty_one(client, server, engine):
-    name = engine.url.database
-    server.execute("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", name)
-    plain = server.url.set(drivername="postgresql", database="postgres")
-    with psycopg.connect(plain.render_as_string(False), autocommit=True) as admin:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-        )
+    cut_off(server, engine)
     answer = client.get("/api/versions")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
