@@ -34,6 +34,7 @@ from server.pages import followed_area, report_form
 from server.pages import following as following_pages
 from server.pages import list as list_page
 from server.pages import map as map_page
+from server.pages import meeting_sheets as sheet_pages
 from server.pages import moderation as moderation_page
 from server.pages import people as people_page
 from server.pages import photos as photo_page
@@ -162,6 +163,7 @@ def create_app(settings: Settings) -> FastAPI:
         report_pages,
         block_watch_pages,
         boundary_pages,
+        sheet_pages,
         work_pages,
         feed_pages,
         followed_area,

@@ -142,6 +142,33 @@ def coming(
     return sorted(dates, key=lambda one: (one.starts_at, one.meeting.id))[:most]
 
 
+def last(meetings: Iterable[PlannedMeeting], zone: ZoneInfo, now: datetime) -> datetime | None:
+    """Give when the last meeting began that is over; None where there was none.
+
+    Parameters
+    ----------
+    meetings : iterable of PlannedMeeting
+        What is cancelled is left out.
+    zone : zoneinfo.ZoneInfo
+        Of the city.
+    now : datetime
+    """
+    begun = []
+    for meeting in meetings:
+        if meeting.is_cancelled:
+            continue
+        first = meeting.starts_at.astimezone(zone).replace(tzinfo=None)
+        over = now.astimezone(zone).replace(tzinfo=None) - timedelta(
+            minutes=meeting.duration_minutes
+        )
+        found = first if first <= over else None
+        if meeting.rrule:
+            found = rrulestr(meeting.rrule, dtstart=first).before(over, inc=True)
+        if found is not None:
+            begun.append(found.replace(tzinfo=zone))
+    return max(begun, default=None)
+
+
 def hour_said(one: Coming, language: Language) -> str:
     """Say when it is, such as "Tuesday, December 8, 2026, 6:30 PM"."""
     day = format_date(one.starts_at.date(), "full", locale=language.locale)

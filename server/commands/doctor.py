@@ -24,6 +24,7 @@ from server.delivery import outbox
 from server.identity_provider import ProviderError
 from server.links import root
 from server.settings import Settings, SettingsError, load
+from server.sheets import SheetBusyError, SheetError, pdf
 
 _POSTGIS_NEEDED = (3, 1)
 """The first with margins of tile envelopes."""
@@ -77,6 +78,7 @@ def _examine() -> Iterator[Finding]:
         )
         return
     yield Finding("Settings", True, "every one is valid")
+    yield _paper()
     yield _run_time_folder(settings)
     if settings.s3_bucket is not None:
         yield _photo_bucket(settings)
@@ -126,6 +128,24 @@ def _packages() -> Finding:
         f"{name} {metadata.version(name)}" for name in ("fastapi", "folium", "sqlalchemy")
     )
     return Finding("Packages", True, f"all {count} at versions that fit ({main})")
+
+
+def _paper() -> Finding:
+    try:
+        pdf("<html lang='en'><head><title>Porchlight</title></head><body>A test</body></html>")
+    except SheetError as error:
+        return Finding(
+            "Sheets on paper",
+            False,
+            f"no PDF can be written: {error}",
+            "Run script/setup, or: apt-get install libpango-1.0-0 libpangoft2-1.0-0 "
+            "libharfbuzz-subset0 fonts-dejavu-core",
+        )
+    except SheetBusyError:
+        return Finding(
+            "Sheets on paper", False, "a PDF takes too long", "Look whether this machine is busy."
+        )
+    return Finding("Sheets on paper", True, "WeasyPrint writes PDF")
 
 
 def _run_time_folder(settings: Settings) -> Finding:

@@ -4,6 +4,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from data.cluster import State
+from server import sheets
 
 
 def execute(url: str, statement: str) -> None:
@@ -115,3 +116,12 @@ def test_mail_that_nothing_sends_is_found(own, porchlight):
     code, said = porchlight("doctor")
     assert code == 1
     assert "Start what sends it: porchlight serve or porchlight work." in said
+
+
+def test_a_server_that_cannot_write_pdf_is_found(own, porchlight, monkeypatch, tmp_path):
+    (tmp_path / "program.py").write_text("raise SystemExit('a library is missing: libpango')")
+    monkeypatch.setattr(sheets, "PROGRAM", tmp_path / "program.py")
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Sheets on paper: no PDF can be written: a library is missing: libpango" in said
+    assert "apt-get install libpango-1.0-0" in said
