@@ -9,14 +9,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import shapely
 from fastapi import FastAPI, Response
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
-from data.models import Area, AreaLayer, Department, EventKind, Report, ReportContact, ReportEvent
-from data.queries import reports, sign_ins
-from geo.roles import Act, Grant, Role, Site, may
+from data.models import (
+    Area,
+    AreaLayer,
+    Department,
+    EventKind,
+    Pace,
+    Report,
+    ReportContact,
+    ReportEvent,
+)
+from data.queries import follows, reports, sign_ins
+from data.queries.follows import Subject
+from geo.roles import Act, Grant, Role, Site, belongs, keeps, may
+from tests.answers import said_by
 from tests.people import person, signed_in
 from tests.places import box, found_city
 from tests.reports import new
@@ -24,17 +36,33 @@ from tests.reports import new
 HOME = (-94.5612347, 39.0123456)
 """Within the block watch, the district and the liaison's own division."""
 
+
+def acts(act: Act):
+    return lambda grants, town: may(grants, act, town.site)
+
+
+def of_the_watch(grants, town) -> bool:
+    return belongs(grants, town.block_watch) or keeps(grants, town.block_watch)
+
+
+def keeps_the_watch(grants, town) -> bool:
+    return keeps(grants, town.block_watch)
+
+
 CANARIES = {
-    "text": ("canaryoftext", Act.READ_TEXT),
-    "address": ("9413 Canaryofhome", Act.READ_EXACT),
-    "longitude": ("94.56123", Act.READ_EXACT),
-    "latitude": ("39.01234", Act.READ_EXACT),
-    "name": ("canaryofname", Act.WORK),
-    "e-mail": ("canaryofmail@", Act.WORK),
-    "phone": ("816-555-0199", Act.WORK),
-    "note": ("canaryofnote", Act.WORK),
+    "text": ("canaryoftext", acts(Act.READ_TEXT)),
+    "address": ("9413 Canaryofhome", acts(Act.READ_EXACT)),
+    "longitude": ("94.56123", acts(Act.READ_EXACT)),
+    "latitude": ("39.01234", acts(Act.READ_EXACT)),
+    "name": ("canaryofname", acts(Act.WORK)),
+    "e-mail": ("canaryofmail@", acts(Act.WORK)),
+    "phone": ("816-555-0199", acts(Act.WORK)),
+    "note": ("canaryofnote", acts(Act.WORK)),
+    "contact for members": ("canaryofmembers", of_the_watch),
+    "request to join": ("canaryofjoining", keeps_the_watch),
+    "area that is followed": ("canaryofarea", lambda grants, town: False),
 }
-"""What stands where, and what one must be allowed to do to see it."""
+"""What stands where, and who of those that ask may see it."""
 
 QUESTIONS = (
     "",
@@ -51,6 +79,7 @@ PARAMETERS = {
     "invitation_id": ["1"],
     "meeting_id": ["1"],
     "person_id": ["1"],
+    "photo_id": ["1"],
     "question": ["lighting"],
     "request_id": ["1"],
     "stop_id": ["1"],
@@ -70,6 +99,7 @@ class Asker:
 @dataclass(frozen=True)
 class Town:
     report: int
+    block_watch: int
     site: Site
     askers: tuple[Asker, ...]
 
@@ -148,8 +178,26 @@ def town(engine) -> Town:
             found.exact_patrol_division_id,
             found.exact_council_district_id,
         )
+        block_watch = city.block_watch
+        session.execute(
+            text("INSERT INTO member_contact (block_watch_id, contact) VALUES (:watch, :contact)"),
+            {"watch": block_watch, "contact": CANARIES["contact for members"][0]},
+        )
+        other = person(session, email="other@example.org")
+        session.execute(
+            text(
+                "INSERT INTO join_request (block_watch_id, person_id, note) "
+                "VALUES (:watch, :person, :note)"
+            ),
+            {"watch": block_watch, "person": other, "note": CANARIES["request to join"][0]},
+        )
+        area = Subject(
+            drawn=shapely.box(HOME[0] - 0.002, HOME[1] - 0.002, HOME[0] + 0.002, HOME[1] + 0.002),
+            name=CANARIES["area that is followed"][0],
+        )
+        follows.add(session, other, area, Pace.AT_ONCE, "en")
         session.commit()
-    return Town(id, site, tuple(askers))
+    return Town(id, block_watch, site, tuple(askers))
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -185,8 +233,8 @@ def leaks(client: TestClient, engine, town: Town, methods: set[str], under: str 
     for asker in town.askers:
         forbidden = {
             what: canary
-            for what, (canary, act) in CANARIES.items()
-            if not may(asker.grants, act, town.site)
+            for what, (canary, allowed) in CANARIES.items()
+            if not allowed(asker.grants, town)
         }
         for method, path in routes(client.app):
             if method not in methods or not path.startswith(under):
@@ -194,7 +242,7 @@ def leaks(client: TestClient, engine, town: Town, methods: set[str], under: str 
             for address in filled(path, town.report):
                 for question in QUESTIONS if method == "GET" and "{" not in path else ("",):
                     answer = _asked(client, engine, asker, method, address + question)
-                    told = answer.text + repr(answer.headers)
+                    told = said_by(answer, address)
                     found += [
                         f"{asker.name}: {what} at {method} {address}{question}"
                         for what, canary in forbidden.items()
