@@ -21,7 +21,7 @@ from server.positions import Positions
 from server.screening import EXPLANATIONS, Finding
 from server.submissions import Fault, Refused, Sent, Where
 
-MOST_STOPS = 500
+MOST_STOPS = 300
 """Stops of a walk."""
 
 
@@ -265,6 +265,8 @@ def same(session: Session, wanted: Wish, positions: Positions) -> list[reports.N
 def report(session: Session, walk: Walk, wanted: Wish, sender: Sender) -> int:
     """Store a report of what was seen at a stop, as any other, once; and give its id.
 
+    It is sent in the name of the block watch, unless it is too far from it for that.
+
     Raises
     ------
     Refused
@@ -272,6 +274,8 @@ def report(session: Session, walk: Walk, wanted: Wish, sender: Sender) -> int:
         What was done since is to be rolled back.
     """
     assert wanted.answer.category is not None
+    watch = walk.block_watch_id
+    far = [*submissions.on_behalf_faults(session, watch, wanted.place, sender.language)]
     sent = Sent(
         category=wanted.answer.category,
         place=wanted.place,
@@ -283,6 +287,7 @@ def report(session: Session, walk: Walk, wanted: Wish, sender: Sender) -> int:
         contact=Contact(),
         key=f"walk {walk.id} {wanted.key} {wanted.question.code}",
         body=wanted.text.encode(),
+        on_behalf_of_id=None if far else watch,
     )
     submitted = submissions.store(
         session,

@@ -64,6 +64,9 @@ SHELL = (
 )
 """What the pages under /walk/ are made of: all that a phone keeps, beside these pages themselves."""
 
+MOST_UNDECIDED = 20
+"""Reports to be decided on that the page of a walk shows at a time."""
+
 _EARLIEST, _LATEST = timedelta(days=366), timedelta(days=60)
 """How far from today a walk can be: one written down from paper, and one that is planned."""
 
@@ -143,7 +146,10 @@ class Undecided:
 
 
 class WalkPage(TypedDict):
-    """What the page of a walk shows. Stops are there for members only."""
+    """What the page of a walk shows. Stops are there for members only.
+
+    `undecided` are the first of the reports to be decided on, `waiting` counts all of them.
+    """
 
     walk: Walk
     atlas: Atlas
@@ -155,6 +161,7 @@ class WalkPage(TypedDict):
     reports: Sequence[ReportOfWalk]
     stops: Sequence[Stop]
     undecided: Sequence[Undecided]
+    waiting: int
     statuses: Mapping[str, str]
     icons: Mapping[Status, str]
     belongs: bool
@@ -354,6 +361,7 @@ def _walk_page(
     earlier_sum = None if earlier is None else sums[earlier.id]
     belongs = who.belongs(walk.block_watch_id)
     found = walks.stops(session, id) if belongs else []
+    wishes = walks.wishes(session, id) if belongs else []
     context = WalkPage(
         walk=walk,
         atlas=_atlas(spoken.code, watch, found, settings),
@@ -364,7 +372,8 @@ def _walk_page(
         earlier_sum=earlier_sum,
         reports=walks.reports(session, id),
         stops=found,
-        undecided=_undecided(session, found, walk, positions, spoken) if belongs else (),
+        undecided=_undecided(session, found, wishes[:MOST_UNDECIDED], positions, spoken),
+        waiting=len(wishes),
         statuses=STATUSES,
         icons=ICONS,
         belongs=belongs,
@@ -394,15 +403,19 @@ def _atlas(code: str, watch: Watch, found: Sequence[Stop], settings: Settings) -
 
 
 def _undecided(
-    session: Session, found: Sequence[Stop], walk: Walk, positions: Positions, spoken: Language
+    session: Session,
+    found: Sequence[Stop],
+    wishes: Sequence[Wish],
+    positions: Positions,
+    spoken: Language,
 ) -> list[Undecided]:
     numbers = {stop.id: stop.number for stop in found}
-    waiting = []
-    for wish in walks.wishes(session, walk.id):
+    undecided = []
+    for wish in wishes:
         near = stops.same(session, wish, positions)
         names = {one.id: name_of_place(session, one, spoken) for one in near}
-        waiting.append(Undecided(wish, numbers[wish.stop_id], near, in_feet(near), names))
-    return waiting
+        undecided.append(Undecided(wish, numbers[wish.stop_id], near, in_feet(near), names))
+    return undecided
 
 
 @router.post("/walks/{id:int}/title", response_model=None)

@@ -207,7 +207,8 @@ form.addEventListener("submit", async (event) => {
   try {
     await keep({ key: form.dataset.key ?? newKey(), walk, body, tried: false, faults: null });
   } catch {
-    say(words.not_kept);
+    if (navigator.onLine) form.submit(); // as it is sent without this module
+    else say(words.not_kept);
     return;
   }
   navigator.storage?.persist?.();
@@ -329,10 +330,7 @@ let timer = 0;
 
 /** Sends what waits, once at a time; what was said before stays. */
 async function sendAll(...before) {
-  if (sending) {
-    await sending;
-    return;
-  }
+  while (sending) await sending.catch(() => {});
   clearTimeout(timer);
   sending = send(walk);
   try {
@@ -360,11 +358,12 @@ root.querySelector("[data-send]").addEventListener("click", () => {
 root.querySelector("[data-print]").addEventListener("click", () => print());
 addEventListener("online", () => {
   openMap(mapChoice);
-  sendAll();
+  if (outbox.hidden) say();
+  else sendAll();
 });
 addEventListener("offline", () => say(words.offline));
-document.addEventListener("visibilitychange", async () => {
-  if (document.visibilityState === "visible" && (await waiting(walk)).length) sendAll();
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && !outbox.hidden) sendAll();
 });
 
 /** Has the page open without a connection, too, and says so. */
@@ -379,11 +378,14 @@ async function keepPage() {
   active.postMessage({ keep: location.pathname });
 }
 
-await show().catch(() => say(words.not_kept));
-if (navigator.onLine) {
-  suggest();
-  keepPage().catch(() => {}); // without it the walk goes on with a connection
-  if (!outbox.hidden) await sendAll();
-} else {
-  say(words.offline);
+if (navigator.onLine) suggest();
+else say(words.offline);
+try {
+  await show();
+  if (navigator.onLine) {
+    keepPage().catch(() => {}); // without it the walk goes on with a connection
+    if (!outbox.hidden) await sendAll();
+  }
+} catch {
+  say(words.not_kept);
 }

@@ -28,7 +28,7 @@ from server.languages import CODES, language
 from server.pages.walks import SHELL
 from server.screening import screen
 from tests.people import person, signed_in
-from tests.places import IN_THE_WATCH, OUTSIDE, box, found_city
+from tests.places import IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, box, found_city
 from tests.reports import new, send
 from tests.server.test_access import filled, routes
 
@@ -255,8 +255,15 @@ class TestReports:
         assert weeds.category_code == "overgrowth"
         assert weeds.description == "Seen on a block walk: tall weeds or bushes."
         assert light.reporter_id == weeds.reporter_id == own
+        assert light.on_behalf_of_id == weeds.on_behalf_of_id == watch
         page = client.get(f"/walks/{walk}").text
         assert f'href="/reports/{light.id}"' in page
+
+    def test_far_from_the_block_watch_it_is_sent_in_no_name(self, client, engine, walk):
+        far = stop(lat=IN_WESTSIDE[1], lon=IN_WESTSIDE[0], reports={"lighting": ""})
+        id = sent(client, walk, far).json()["reports"][0]["report"]
+        with Session(engine) as session:
+            assert session.get_one(Report, id).on_behalf_of_id is None
 
     def test_words_that_are_sent_even_so_wait_for_a_moderator(self, client, engine, walk):
         body = stop(reports={"lighting": "Juan Perez broke it"}, even_so=True)
