@@ -33,6 +33,9 @@ _TOUCH = 1e-7
 
 _POLE = (180.0, 90.0)
 
+_FAR_M = 10_000.0
+"""Metres from zero beyond which no place is that could be mistaken for degrees."""
+
 
 class Shape(StrEnum):
     """Of a cell."""
@@ -257,12 +260,7 @@ class Cells:
         ValueError
             Where a coordinate is no number, or all seem to be degrees.
         """
-        if len(x) and np.abs(x).max() <= _POLE[0] and np.abs(y).max() <= _POLE[1]:
-            east, north = self.grid.centres(self.q, self.r)
-            if min(np.abs(east).min(initial=np.inf), np.abs(north).min(initial=np.inf)) > 1e4:
-                raise ValueError(
-                    "All places seem to be in degrees. Project them to the CRS of the grid first."
-                )
+        self._require_metres(x, y)
         return self._numbers(*self.grid.cells_of(x, y))
 
     def counts(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -284,8 +282,15 @@ class Cells:
         ValueError
             As `find`.
         """
-        found = self.find(x, y)
-        return np.bincount(found + 1, minlength=len(self) + 1)[1:].astype(np.int64, copy=False)
+        self._require_metres(x, y)
+        window = self._window(0)
+        total = np.zeros(window.width * window.height + 1, np.int64)
+        for start in range(0, len(x), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            total += np.bincount(
+                window.positions(*self.grid.cells_of(x[part], y[part])), minlength=len(total)
+            )
+        return total[window.of_cell]
 
     def around(self, values: NDArray[np.generic], rings: int = 1) -> NDArray[np.generic]:
         """Add up the values of each cell and of those within some rings of it.
@@ -300,14 +305,12 @@ class Cells:
         ndarray, shape (..., n)
             Of the type of the values. A cell that is not among these adds nothing.
         """
-        if not len(self):
-            return values.copy()
-        position, width, height = self._window(rings)
-        padded = np.zeros((*values.shape[:-1], width * height), values.dtype)
-        padded[..., position] = values
+        window = self._window(rings)
+        padded = np.zeros((*values.shape[:-1], window.width * window.height + 1), values.dtype)
+        padded[..., window.of_cell] = values
         total = np.zeros_like(values)
         for dq, dr in self.grid.steps(rings):
-            total += padded[..., position + (dr * width + dq)]
+            total += padded[..., window.of_cell + (dr * window.width + dq)]
         return total
 
     def touching(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -395,22 +398,45 @@ class Cells:
         shared = shapely.area(shapely.intersection(cells[cell], by[other]))
         return np.bincount(cell, weights=shared, minlength=len(which)) / (self.grid.cell_km2 * 1e6)
 
-    def _window(self, margin: int) -> tuple[NDArray[np.int64], int, int]:
-        """Give the place of each cell in the rows of a rectangle of q and r, its width and height."""
-        width = int(self.q.max() - self.q.min()) + 1 + 2 * margin
-        height = int(self.r.max() - self.r.min()) + 1 + 2 * margin
-        column, row = self.q - self.q.min() + margin, self.r - self.r.min() + margin
-        return row * width + column, width, height
+    def _require_metres(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        if len(x) and len(self) and np.abs(x).max() <= _POLE[0] and np.abs(y).max() <= _POLE[1]:
+            east, north = self.grid.centres(self.q, self.r)
+            if min(np.abs(east).min(), np.abs(north).min()) > _FAR_M:
+                raise ValueError(
+                    "All places seem to be in degrees. Project them to the CRS of the grid first."
+                )
+
+    def _window(self, margin: int) -> "_Window":
+        if not len(self):
+            return _Window(0, 0, 0, 0, np.empty(0, np.int64))
+        first_q, first_r = int(self.q.min()) - margin, int(self.r.min()) - margin
+        width, height = int(self.q.max()) + margin + 1, int(self.r.max()) + margin + 1
+        width, height = width - first_q, height - first_r
+        of_cell = (self.r - first_r) * width + self.q - first_q
+        return _Window(first_q, first_r, width, height, of_cell)
 
     def _numbers(self, q: NDArray[np.int64], r: NDArray[np.int64]) -> NDArray[np.int64]:
-        if not len(self):
-            return np.full(len(q), NOWHERE, np.int64)
-        position, width, height = self._window(0)
-        number = np.full(width * height + 1, NOWHERE, np.int64)
-        number[position] = np.arange(len(self))
-        column, row = q - self.q.min(), r - self.r.min()
-        within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        return number[np.where(within, row * width + column, width * height)]
+        window = self._window(0)
+        number = np.full(window.width * window.height + 1, NOWHERE, np.int64)
+        number[window.of_cell] = np.arange(len(self))
+        return number[window.positions(q, r)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """A rectangle of q and r, row by row, that holds some cells; `of_cell` says where each is."""
+
+    first_q: int
+    first_r: int
+    width: int
+    height: int
+    of_cell: NDArray[np.int64]
+
+    def positions(self, q: NDArray[np.int64], r: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the place of each cell, or the one after the last where it lies outside."""
+        column, row = q - self.first_q, r - self.first_r
+        within = (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
+        return np.where(within, row * self.width + column, self.width * self.height)
 
 
 def cells_meeting(
@@ -443,12 +469,11 @@ def cells_meeting(
         Where the area is empty or no polygon, or smaller than one cell, as it is in degrees.
     """
     asked = _meeting(grid, area)
+    q, r = _from_keys(asked)
     if served is None:
-        kept = asked
-    else:
-        q, r = _from_keys(asked)
-        near = np.concatenate([_keys(q + dq, r + dr) for dq, dr in grid.steps(rings)])
-        kept = np.union1d(asked, np.intersect1d(near, _meeting(grid, served)))
+        return Cells(grid, q, r, np.ones(len(q), np.bool_))
+    near = np.concatenate([_keys(q + dq, r + dr) for dq, dr in grid.steps(rings)])
+    kept = np.union1d(asked, np.intersect1d(near, _meeting(grid, served)))
     return Cells(grid, *_from_keys(kept), np.isin(kept, asked))
 
 
