@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -250,6 +250,20 @@ class NewMeeting:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedDate:
+    """One date of a meeting that recurs, when it is not as planned.
+
+    Attributes
+    ----------
+    moved_to : datetime or None
+        None where it is cancelled.
+    """
+
+    moved_to: datetime | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedMeeting:
     """A meeting of a watch.
 
@@ -258,6 +272,8 @@ class PlannedMeeting:
     location, location_address : str or None
         Of the service location where it is.
     is_cancelled : bool
+    dates : mapping of date to ChangedDate
+        By the day on which each would be, in the city's time.
     """
 
     id: int
@@ -273,6 +289,7 @@ class PlannedMeeting:
     sequence: int
     changed_at: datetime
     is_cancelled: bool
+    dates: Mapping[date, ChangedDate]
 
 
 _MEETINGS = text("""
@@ -287,10 +304,21 @@ _MEETINGS = text("""
 """)
 
 
+_DATES = text("""
+    SELECT meeting_id, day, moved_to, meeting_date.changed_at
+    FROM meeting_date JOIN meeting ON meeting.id = meeting_id
+    WHERE block_watch_id = :block_watch_id ORDER BY day
+""")
+
+
 def meetings(session: Session, block_watch_id: int) -> list[PlannedMeeting]:
     """Give the meetings of a watch, and for 60 days those that were cancelled."""
-    rows = session.execute(_MEETINGS, {"block_watch_id": block_watch_id})
-    return [PlannedMeeting(**row) for row in rows.mappings()]
+    values = {"block_watch_id": block_watch_id}
+    rows = session.execute(_MEETINGS, values).mappings().all()
+    dates: dict[int, dict[date, ChangedDate]] = {}
+    for id, day, moved_to, changed_at in session.execute(_DATES, values):
+        dates.setdefault(id, {})[day] = ChangedDate(moved_to, changed_at)
+    return [PlannedMeeting(**row, dates=dates.get(row["id"], {})) for row in rows]
 
 
 def add_meeting(session: Session, block_watch_id: int, new: NewMeeting) -> None:
@@ -330,6 +358,46 @@ def cancel_meeting(session: Session, block_watch_id: int, id: int) -> bool:
         {"id": id, "block_watch_id": block_watch_id},
     )
     return cancelled.first() is not None
+
+
+def change_date(session: Session, id: int, day: date, moved_to: datetime | None) -> None:
+    """Move one date of a meeting, or cancel it; None cancels. The store refuses whoever may not.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+        Of a meeting that recurs and takes place.
+    day : date
+        On which it would be, in the city's time.
+    moved_to : datetime or None
+    """
+    session.execute(
+        text(
+            "INSERT INTO meeting_date (meeting_id, day, moved_to) VALUES (:id, :day, :moved_to) "
+            "ON CONFLICT (meeting_id, day) DO UPDATE "
+            "SET moved_to = excluded.moved_to, changed_at = now()"
+        ),
+        {"id": id, "day": day, "moved_to": moved_to},
+    )
+    _touch(session, id)
+
+
+def keep_date(session: Session, id: int, day: date) -> None:
+    """Have one date of a meeting be as planned again."""
+    session.execute(
+        text("DELETE FROM meeting_date WHERE meeting_id = :id AND day = :day"),
+        {"id": id, "day": day},
+    )
+    _touch(session, id)
+
+
+def _touch(session: Session, id: int) -> None:
+    """Let calendars learn of a change."""
+    session.execute(
+        text("UPDATE meeting SET sequence = sequence + 1, changed_at = now() WHERE id = :id"),
+        {"id": id},
+    )
 
 
 def _values(new: NewMeeting) -> dict[str, Any]:
@@ -507,18 +575,52 @@ class Asking:
     asked_at: datetime
 
 
-def ask_to_join(session: Session, block_watch_id: int, person_id: int, note: str) -> None:
-    """Ask to become a member. Whoever is one already, or has asked, changes nothing."""
+def ask_to_join(session: Session, block_watch_id: int, person_id: int, note: str) -> bool:
+    """Ask to become a member; False for whoever is one already, or has asked: nothing changes."""
     _take_turns(session, block_watch_id)
     if _role(session, block_watch_id, person_id) is not None:
-        return
-    session.execute(
+        return False
+    asked = session.execute(
         text(
             "INSERT INTO join_request (block_watch_id, person_id, note) "
-            "VALUES (:block_watch_id, :person_id, :note) ON CONFLICT DO NOTHING"
+            "VALUES (:block_watch_id, :person_id, :note) ON CONFLICT DO NOTHING RETURNING id"
         ),
         {"block_watch_id": block_watch_id, "person_id": person_id, "note": note},
     )
+    return asked.first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Where to write to somebody, and in which language."""
+
+    email: str
+    language: str
+
+
+def captains_to_tell(session: Session, block_watch_id: int) -> list[Addressee]:
+    """Give where to write to the captains of a watch."""
+    rows = session.execute(
+        text(
+            "SELECT email, language FROM role_grant JOIN person ON person.id = person_id "
+            "WHERE block_watch_id = :id AND role = 'captain' AND ended_at IS NULL "
+            "AND disabled_at IS NULL AND email IS NOT NULL ORDER BY person_id"
+        ),
+        {"id": block_watch_id},
+    )
+    return [Addressee(*row) for row in rows]
+
+
+def person_to_tell(session: Session, person_id: int) -> Addressee | None:
+    """Give where to write to a person; None where that is not known, or the account is closed."""
+    found = session.execute(
+        text(
+            "SELECT email, language FROM person "
+            "WHERE id = :id AND disabled_at IS NULL AND email IS NOT NULL"
+        ),
+        {"id": person_id},
+    ).one_or_none()
+    return None if found is None else Addressee(*found)
 
 
 def asking(session: Session, block_watch_id: int) -> list[Asking]:
@@ -534,15 +636,17 @@ def asking(session: Session, block_watch_id: int) -> list[Asking]:
     return [Asking(*row) for row in rows]
 
 
-def decide(session: Session, block_watch_id: int, id: int, *, approved: bool, by_id: int) -> bool:
-    """Take somebody in who asked, or refuse; False where nothing waits to be decided.
+def decide(
+    session: Session, block_watch_id: int, id: int, *, approved: bool, by_id: int
+) -> int | None:
+    """Take somebody in who asked, or refuse, and give the person; None where nothing waits.
 
     Raises
     ------
     NotCaptain
     """
     _as_captain(session, block_watch_id, by_id)
-    person_id = session.scalar(
+    person_id: int | None = session.scalar(
         text(
             "UPDATE join_request SET decided_at = now(), approved = :approved, note = '', "
             "decided_by_id = :by_id WHERE id = :id AND block_watch_id = :block_watch_id "
@@ -551,13 +655,13 @@ def decide(session: Session, block_watch_id: int, id: int, *, approved: bool, by
         {"id": id, "block_watch_id": block_watch_id, "approved": approved, "by_id": by_id},
     )
     if person_id is None:
-        return False
+        return None
     if not approved:
         detail = {"block_watch_id": block_watch_id}
         audit.add(session, by_id, "watch.refuse", f"person {person_id}", detail)
     elif _role(session, block_watch_id, person_id) is None:
         _become(session, block_watch_id, person_id, Role.MEMBER, by_id=by_id)
-    return True
+    return person_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from data.models.association import (
 from data.queries import associations
 from data.queries.associations import (
     Asking,
+    ChangedDate,
     Inside,
     Invitation,
     Invited,
@@ -44,7 +45,7 @@ from geo.statuses import Status
 from layers.atlas import Atlas, Options, atlas, view_of
 from layers.block_watches import BlockWatches
 from layers.reports import Reports
-from server import meetings, visitors
+from server import joining, meetings, visitors
 from server.dependencies import Accounts, Chosen, Reading, Who, Writing, own_site
 from server.languages import Language, language
 from server.links import root
@@ -453,6 +454,114 @@ def cancel_meeting(
     return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
 
 
+class DatePage(TypedDict):
+    """One date of a meeting, to be moved or cancelled.
+
+    `changed` is how it was changed already; `day` and `hour` are typed.
+    """
+
+    watch: Watch
+    meeting: PlannedMeeting
+    planned: datetime
+    changed: ChangedDate | None
+    said: str
+    day: str
+    hour: str
+    fault: str
+
+
+@router.get("/{id:int}/meetings/{meeting_id:int}/dates/{day}")
+def read_date(
+    *,
+    request: Request,
+    session: Reading,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    meeting_id: int,
+    day: str,
+) -> HTMLResponse:
+    """Show one date of a meeting that recurs, to be moved or cancelled."""
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
+    meeting = _meeting(request, session, id, meeting_id)
+    planned = _planned(request, meeting, settings.zone, day)
+    return _date_page(request, watch, meeting, planned, settings.zone)
+
+
+def _planned(request: Request, meeting: PlannedMeeting, zone: ZoneInfo, day: str) -> datetime:
+    """Give when a meeting is on a day by its rule."""
+    meant = _day(day)
+    planned = meetings.on_day(meeting, zone, meant) if meant else None
+    if planned is None:
+        _ = request.state.language.gettext
+        raise Problem(404, _("Not found"), _("This meeting is not on that day."))
+    return planned
+
+
+def _date_page(
+    request: Request,
+    watch: Watch,
+    meeting: PlannedMeeting,
+    planned: datetime,
+    zone: ZoneInfo,
+    *,
+    typed: tuple[str, str] | None = None,
+    fault: str = "",
+) -> HTMLResponse:
+    spoken: Language = request.state.language
+    changed = meeting.dates.get(planned.date())
+    at = changed.moved_to.astimezone(zone) if changed and changed.moved_to else planned
+    day, hour = typed or (at.date().isoformat(), f"{at:%H:%M}")
+    context = DatePage(
+        watch=watch,
+        meeting=meeting,
+        planned=planned,
+        changed=changed,
+        said=meetings.moment_said(planned, spoken),
+        day=day,
+        hour=hour,
+        fault=fault,
+    )
+    return page(request, "block_watch_date.html", context, status=422 if fault else 200)
+
+
+@router.post("/{id:int}/meetings/{meeting_id:int}/dates/{day}", response_model=None)
+def change_date(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    meeting_id: int,
+    day: str,
+    act: Annotated[str, Form()] = "",
+    to_day: Annotated[str, Form()] = "",
+    to_hour: Annotated[str, Form()] = "",
+) -> Response:
+    """Move or cancel one date of a meeting, or have it as planned again."""
+    watch = watch_of(request, session, id)
+    kept(request, who, id)
+    meeting = _meeting(request, session, id, meeting_id)
+    planned = _planned(request, meeting, settings.zone, day)
+    if act == "cancel":
+        associations.change_date(session, meeting_id, planned.date(), None)
+    elif act == "keep":
+        associations.keep_date(session, meeting_id, planned.date())
+    else:
+        new_day, new_hour = _day(to_day), _hour(to_hour)
+        if new_day is None or new_hour is None:
+            fault = request.state.language.gettext("Choose the day and the hour it is moved to.")
+            typed = (to_day, to_hour)
+            return _date_page(
+                request, watch, meeting, planned, settings.zone, typed=typed, fault=fault
+            )
+        moved_to = datetime.combine(new_day, new_hour, settings.zone)
+        associations.change_date(session, meeting_id, planned.date(), moved_to)
+    return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
+
+
 def _understood(
     session: Session, watch: Watch, typed: MeetingForm, spoken: Language, zone: ZoneInfo
 ) -> NewMeeting | dict[str, str]:
@@ -528,11 +637,12 @@ def ask(
     *,
     request: Request,
     session: Accounts,
+    settings: Chosen,
     who: Who,
     id: int,
     note: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    """Ask to become a member."""
+    """Ask to become a member, and let the captains know."""
     watch = watch_of(request, session, id)
     visitors.require(request, who)
     assert who.person_id is not None
@@ -544,7 +654,8 @@ def ask(
             _("Nobody could answer you: this block watch has no captain now."),
         )
     written = plain_text(note)[:ASSOCIATION_NOTE_LIMIT]
-    associations.ask_to_join(session, id, who.person_id, written)
+    if associations.ask_to_join(session, id, who.person_id, written):
+        joining.tell_captains(session, settings, watch)
     return RedirectResponse(f"/watches/{id}?notice=asked#join", 303)
 
 
@@ -604,16 +715,23 @@ def decide(
     *,
     request: Request,
     session: Accounts,
+    settings: Chosen,
     who: Who,
     id: int,
     request_id: int,
     answer: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    """Take somebody in who asked, or refuse."""
+    """Take somebody in who asked, or refuse, and let them know."""
+    watch = watch_of(request, session, id)
     own_id = _of_watch(request, who, id, captain=True)
     if answer in {"approve", "refuse"} and request_id < 2**63:
+        approved = answer == "approve"
         with _captains_only(request):
-            associations.decide(session, id, request_id, approved=answer == "approve", by_id=own_id)
+            person_id = associations.decide(
+                session, id, request_id, approved=approved, by_id=own_id
+            )
+        if person_id is not None:
+            joining.tell_asker(session, settings, watch, person_id, approved=approved)
     return RedirectResponse(f"/watches/{id}/members?notice=decided", 303)
 
 

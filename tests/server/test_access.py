@@ -72,6 +72,7 @@ QUESTIONS = (
 )
 
 PARAMETERS = {
+    "day": ["2026-06-09"],
     "layer": ["reports", "block_watches", "neighbourhoods"],
     "size": ["large", "small"],
     "token": ["x"],

@@ -9,7 +9,7 @@ from icalendar import Calendar
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from data.models import AuditEntry, BlockWatch, Meeting, Person, Report, RoleGrant
+from data.models import AuditEntry, BlockWatch, Mail, Meeting, Person, Report, RoleGrant
 from data.queries import associations
 from geo.roles import Role
 from geo.statuses import Status
@@ -255,6 +255,100 @@ class TestMeetings:
         assert "Last Tuesday of each month" in client.get(f"/watches/{watch}").text
 
 
+class TestSingleDates:
+    """One date of a meeting that recurs is moved or cancelled, and the others stay."""
+
+    @pytest.fixture
+    def meeting(self, client, act, engine, watch):
+        act(Role.CAPTAIN)
+        client.post(f"/watches/{watch}/meetings", data=A_MEETING)
+        with Session(engine) as session:
+            return session.scalar(select(Meeting.id))
+
+    @pytest.fixture
+    def days(self, client, watch, meeting):
+        """The next dates by the rule, as the page links them."""
+        page = client.get(f"/watches/{watch}").text
+        return re.findall(rf"/watches/{watch}/meetings/{meeting}/dates/([0-9-]+)", page)
+
+    def change(self, client, watch, meeting, day, **sent):
+        return client.post(f"/watches/{watch}/meetings/{meeting}/dates/{day}", data=sent)
+
+    def test_a_cancelled_date_is_shown_and_calendars_learn_of_it(
+        self, client, watch, meeting, days
+    ):
+        assert len(days) == 3
+        page = self.change(client, watch, meeting, days[0], act="cancel").text
+        assert page.count("Cancelled</strong>") == 1
+        assert len(re.findall(r'/dates/[0-9-]+"', page)) == 4
+        series, single = planned(client, watch).walk("VEVENT")
+        assert series["status"] == "CONFIRMED"
+        assert series["sequence"] == 1
+        exdate = series["exdate"].dts[0].dt
+        assert exdate.isoformat()[:16] == f"{days[0]}T18:30"
+        assert single["uid"] == series["uid"]
+        assert single["recurrence-id"].dt == exdate == single["dtstart"].dt
+        assert single["recurrence-id"].params["TZID"] == "America/Chicago"
+        assert single["status"] == "CANCELLED"
+        assert "rrule" not in single
+
+    def test_a_moved_date_stands_where_it_is_now(self, client, watch, meeting, days):
+        to = (date.fromisoformat(days[0]) + timedelta(days=1)).isoformat()
+        page = self.change(
+            client, watch, meeting, days[0], act="move", to_day=to, to_hour="19:15"
+        ).text
+        assert f'datetime="{to}T19:15:00-0' in page
+        assert f'datetime="{days[0]}T' not in page
+        assert "moved, instead of" in page
+        series, single = planned(client, watch).walk("VEVENT")
+        assert "exdate" not in series
+        assert single["recurrence-id"].dt.isoformat()[:10] == days[0]
+        assert single["dtstart"].dt.isoformat()[:16] == f"{to}T19:15"
+        assert single["status"] == "CONFIRMED"
+        form = client.get(f"/watches/{watch}/meetings/{meeting}/dates/{days[0]}").text
+        assert f'value="{to}"' in form
+        assert 'value="19:15"' in form
+        page = self.change(client, watch, meeting, days[0], act="keep").text
+        assert f'datetime="{days[0]}T18:30' in page
+        assert len(planned(client, watch).walk("VEVENT")) == 1
+
+    def test_what_cannot_be_is_told(self, client, watch, meeting, days):
+        answer = self.change(client, watch, meeting, days[0], act="move", to_day="x", to_hour="")
+        assert answer.status_code == 422
+        assert 'id="fault"' in answer.text
+        another = (date.fromisoformat(days[0]) + timedelta(days=1)).isoformat()
+        for day in (another, "x", "2026-02-30", "9" * 30):
+            assert self.change(client, watch, meeting, day, act="cancel").status_code == 404
+
+    def test_others_change_none(self, client, act, watch, meeting, days):
+        for role in (Role.MEMBER, None, Role.MODERATOR):
+            act(role)
+            assert f"/dates/{days[0]}" not in client.get(f"/watches/{watch}").text
+            assert self.change(client, watch, meeting, days[0], act="cancel").status_code == 403
+        assert len(planned(client, watch).walk("VEVENT")) == 1
+
+    def test_the_last_meeting_is_one_that_took_place(self, engine, watch):
+        with Session(engine) as session:
+            first = datetime.combine(TUESDAY, time(18, 30), CITY)
+            associations.add_meeting(
+                session, watch,
+                associations.NewMeeting("Porch", None, first, "FREQ=WEEKLY;BYDAY=TU", 60, ""),
+            )  # fmt: skip
+            id = associations.meetings(session, watch)[0].id
+            now = datetime(2026, 6, 24, 12, 0, tzinfo=CITY)
+
+            def last():
+                return meetings.last(associations.meetings(session, watch), CITY, now)
+
+            assert last() == datetime(2026, 6, 23, 18, 30, tzinfo=CITY)
+            associations.change_date(session, id, date(2026, 6, 23), None)
+            assert last() == datetime(2026, 6, 16, 18, 30, tzinfo=CITY)
+            moved_to = datetime(2026, 6, 22, 17, 0, tzinfo=CITY)
+            associations.change_date(session, id, date(2026, 6, 23), moved_to)
+            assert last() == moved_to
+            assert meetings.last([], CITY, now) is None
+
+
 class TestRules:
     @pytest.mark.parametrize(
         ("repeats", "first", "expected", "words", "palabras"),
@@ -327,6 +421,56 @@ class TestMembership:
         answer = client.get(f"/watches/{watch}/members")
         assert answer.status_code == 403
         assert "Canary" not in answer.text
+
+    def test_captains_hear_of_it_and_the_person_of_the_decision(self, client, act, engine, watch):
+        captain = act(Role.CAPTAIN, "Canary Captain")
+        asker = act(None, "Canary Asker")
+        with Session(engine) as session:
+            for id, email, code in (
+                (captain, "cap@example.org", "es"),
+                (asker, "me@example.org", "en"),
+            ):
+                session.execute(
+                    update(Person).where(Person.id == id).values(email=email, language=code)
+                )
+            session.commit()
+
+        def mails():
+            with Session(engine) as session:
+                found = session.scalars(select(Mail).order_by(Mail.id)).all()
+                return [(mail.recipient, mail.subject, mail.text) for mail in found]
+
+        for _ in range(2):
+            client.post(f"/watches/{watch}/ask", data={"note": "Canary note"})
+        ((to, subject, written),) = mails()
+        assert to == "cap@example.org"
+        assert "Norton Watch" in subject
+        assert subject != "Somebody asks to join Norton Watch"
+        assert f"/watches/{watch}/members#asking" in written
+        assert "Canary" not in written
+        again(client, engine, captain)
+        page = client.get(f"/watches/{watch}/members").text
+        id = re.search(rf"/watches/{watch}/requests/(\d+)", page)[1]
+        for answer in ("approve", "refuse"):
+            client.post(f"/watches/{watch}/requests/{id}", data={"answer": answer})
+        _first, (to, subject, written) = mails()
+        assert (to, subject) == ("me@example.org", "Welcome to Norton Watch")
+        assert "Canary" not in written
+
+    def test_whoever_is_not_taken_in_is_told(self, client, act, engine, watch):
+        captain = act(Role.CAPTAIN)
+        asker = act(None)
+        with Session(engine) as session:
+            session.execute(update(Person).where(Person.id == asker).values(email="me@example.org"))
+            session.commit()
+        client.post(f"/watches/{watch}/ask")
+        again(client, engine, captain)
+        page = client.get(f"/watches/{watch}/members").text
+        id = re.search(rf"/watches/{watch}/requests/(\d+)", page)[1]
+        client.post(f"/watches/{watch}/requests/{id}", data={"answer": "refuse"})
+        with Session(engine) as session:
+            mail = session.scalars(select(Mail)).one()
+        assert mail.subject == "Your request to join Norton Watch"
 
     def test_nobody_asks_where_nobody_could_answer(self, client, act, watch):
         act()
