@@ -42,6 +42,7 @@ from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
+from server.pages import watch_words as words_pages
 from server.pages import work as work_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
@@ -164,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
         block_watch_pages,
         boundary_pages,
         sheet_pages,
+        words_pages,
         work_pages,
         feed_pages,
         followed_area,

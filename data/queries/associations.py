@@ -321,16 +321,17 @@ def meetings(session: Session, block_watch_id: int) -> list[PlannedMeeting]:
     return [PlannedMeeting(**row, dates=dates.get(row["id"], {})) for row in rows]
 
 
-def add_meeting(session: Session, block_watch_id: int, new: NewMeeting) -> None:
-    """Write down a meeting. The store refuses whoever does not keep the watch."""
-    session.execute(
+def add_meeting(session: Session, block_watch_id: int, new: NewMeeting) -> int:
+    """Write down a meeting, and give its id. The store refuses whoever does not keep the watch."""
+    id: int = session.scalars(
         text(
             "INSERT INTO meeting (block_watch_id, place, service_location_id, starts_at, rrule, "
             "duration_minutes, note) VALUES (:block_watch_id, :place, :service_location_id, "
-            ":starts_at, :rrule, :duration_minutes, :note)"
+            ":starts_at, :rrule, :duration_minutes, :note) RETURNING id"
         ),
         {"block_watch_id": block_watch_id, **_values(new)},
-    )
+    ).one()
+    return id
 
 
 def change_meeting(session: Session, block_watch_id: int, id: int, new: NewMeeting) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 from typing import Annotated, TypedDict
@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
+from data.models import ReviewState, WordsField
 from data.models.association import (
     ASSOCIATION_NOTE_LIMIT,
     CONTACT_LIMIT,
@@ -22,7 +23,7 @@ from data.models.association import (
     MOST_USES,
     PLACE_LIMIT,
 )
-from data.queries import associations
+from data.queries import associations, watch_words
 from data.queries.associations import (
     Asking,
     ChangedDate,
@@ -38,6 +39,7 @@ from data.queries.associations import (
     Watch,
 )
 from data.queries.people import Choice
+from data.queries.watch_words import OwnWords
 from geo.categories import N_
 from geo.places import plain_text
 from geo.roles import Role
@@ -45,7 +47,7 @@ from geo.statuses import Status
 from layers.atlas import Atlas, Options, atlas, view_of
 from layers.block_watches import BlockWatches
 from layers.reports import Reports
-from server import joining, meetings, visitors
+from server import joining, meetings, screening, visitors
 from server.dependencies import Accounts, Chosen, Reading, Who, Writing, own_site
 from server.languages import Language, language
 from server.links import root
@@ -56,9 +58,12 @@ from server.pages.map import STATUSES, raster
 from server.pages.page import asset, page
 from server.pages.reports import ICONS
 from server.pages.sign_in import QUIET
+from server.pages.watch_words import screen_page
 from server.problems import Problem
+from server.screening import Finding
 from server.settings import Settings
 from server.visitors import Visitor
+from server.watch_words import LABELS, held, mark
 
 router = APIRouter(prefix="/watches", dependencies=[Depends(own_site)], include_in_schema=False)
 
@@ -82,6 +87,13 @@ _NOTICES: dict[str, str] = {
     "left": N_("You have left this block watch."),
     "decided": N_("Your decision holds."),
     "revoked": N_("The link does not work any more."),
+}
+
+
+_REVIEWS: dict[ReviewState, str] = {
+    ReviewState.WAITING: N_("These words wait for a moderator, who decides what of them is shown."),
+    ReviewState.SHORTENED: N_("A moderator shows a part of these words."),
+    ReviewState.REFUSED: N_("A moderator does not show these words."),
 }
 
 
@@ -109,6 +121,9 @@ class WatchPage(TypedDict):
     statuses: Mapping[str, str]
     icons: Mapping[Status, str]
     keeps: bool
+    own_words: Sequence[OwnWords]
+    labels: Mapping[WordsField, str]
+    reviews: Mapping[ReviewState, str]
     belongs: bool
     follow: str
     feed: str
@@ -134,6 +149,15 @@ class MeetingForm:
     repeats: str = Repeats.ONCE.value
     minutes: str = "60"
     note: str = ""
+    screened: str = ""
+
+    def sent(self) -> dict[str, str]:
+        """Give it as a form sends it, without the mark of what was screened."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name != "screened"
+        }
 
 
 class MeetingPage(TypedDict):
@@ -267,6 +291,9 @@ def read_watch(
         statuses=STATUSES,
         icons=ICONS,
         keeps=who.keeps(id),
+        own_words=watch_words.of_watch(session, id) if who.keeps(id) else (),
+        labels=LABELS,
+        reviews=_REVIEWS,
         belongs=who.belongs(id),
         follow=follow_address(pairs),
         feed=feed_address(pairs),
@@ -308,7 +335,7 @@ def read_contact(request: Request, session: Reading, who: Who, id: int) -> HTMLR
     return page(request, "block_watch_contact.html", context)
 
 
-@router.post("/{id:int}/contact")
+@router.post("/{id:int}/contact", response_model=None)
 def change_contact(
     *,
     request: Request,
@@ -318,18 +345,42 @@ def change_contact(
     contact: Annotated[str, Form()] = "",
     meeting: Annotated[str, Form()] = "",
     member_contact: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    """Keep the words of a block watch."""
-    watch_of(request, session, id)
+    screened: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Keep the words of a block watch; what points at a person waits for a moderator."""
+    watch = watch_of(request, session, id)
     kept(request, who, id)
-    associations.change_watch(
-        session,
-        id,
-        contact=plain_text(contact)[:CONTACT_LIMIT],
-        meeting=plain_text(meeting)[:CONTACT_LIMIT],
-        member_contact=plain_text(member_contact)[:CONTACT_LIMIT],
+    for_members = plain_text(member_contact)[:CONTACT_LIMIT]
+    words = {
+        WordsField.CONTACT: plain_text(contact)[:CONTACT_LIMIT],
+        WordsField.MEETING: plain_text(meeting)[:CONTACT_LIMIT],
+    }
+    found = held({field: text for field, text in words.items() if text != getattr(watch, field)})
+    if found and screened != mark(words, found):
+        typed = {field.value: text for field, text in words.items()}
+        typed["member_contact"] = for_members
+        return screen_page(request, watch, f"/watches/{id}/contact", typed, found)
+    contact, meeting = (
+        str(getattr(watch, field)) if field in found else text for field, text in words.items()
     )
+    associations.change_watch(
+        session, id, contact=contact, meeting=meeting, member_contact=for_members
+    )
+    _hold(session, id, None, words, found)
     return RedirectResponse(f"/watches/{id}?notice=changed", 303)
+
+
+def _hold(
+    session: Session,
+    id: int,
+    meeting_id: int | None,
+    words: Mapping[WordsField, str],
+    found: Collection[WordsField],
+) -> None:
+    """Have words that are held wait, in place of those that waited before."""
+    watch_words.take_back(session, id, meeting_id, [*words])
+    for field in found:
+        watch_words.hold(session, id, meeting_id, field, words[field])
 
 
 @router.get("/{id:int}/meetings/new")
@@ -416,7 +467,12 @@ def add_meeting(
     made = _understood(session, watch, typed, request.state.language, settings.zone)
     if not isinstance(made, NewMeeting):
         return _meeting_page(request, session, watch, None, typed, faults=made)
-    associations.add_meeting(session, id, made)
+    words = {WordsField.PLACE: made.place, WordsField.NOTE: made.note}
+    found = held(words)
+    if found and typed.screened != mark(words, found):
+        return screen_page(request, watch, f"/watches/{id}/meetings", typed.sent(), found)
+    meeting_id = associations.add_meeting(session, id, _shown(made, found, note=""))
+    _hold(session, id, meeting_id, words, found)
     return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
 
 
@@ -434,12 +490,29 @@ def change_meeting(
     """Change a meeting with all its dates."""
     watch = watch_of(request, session, id)
     kept(request, who, id)
-    _meeting(request, session, id, meeting_id)
+    before = _meeting(request, session, id, meeting_id)
     made = _understood(session, watch, typed, request.state.language, settings.zone)
     if not isinstance(made, NewMeeting):
         return _meeting_page(request, session, watch, meeting_id, typed, faults=made)
-    associations.change_meeting(session, id, meeting_id, made)
+    words = {WordsField.PLACE: made.place, WordsField.NOTE: made.note}
+    found = held({field: text for field, text in words.items() if text != getattr(before, field)})
+    if found and typed.screened != mark(words, found):
+        action = f"/watches/{id}/meetings/{meeting_id}"
+        return screen_page(request, watch, action, typed.sent(), found)
+    associations.change_meeting(session, id, meeting_id, _shown(made, found, note=before.note))
+    _hold(session, id, meeting_id, words, found)
     return RedirectResponse(f"/watches/{id}?notice=changed#meetings", 303)
+
+
+def _shown(
+    made: NewMeeting, found: Mapping[WordsField, Sequence[Finding]], *, note: str
+) -> NewMeeting:
+    """Give a meeting as everybody sees it while some of its words wait.
+
+    The old place would lead people astray, so of the new one all is shown but what was found.
+    """
+    place = screening.preview(made.place, found.get(WordsField.PLACE, ()))[:PLACE_LIMIT]
+    return replace(made, place=place, note=note if WordsField.NOTE in found else made.note)
 
 
 @router.post("/{id:int}/meetings/{meeting_id:int}/cancel")

@@ -24,6 +24,7 @@ from server.dependencies import Reading, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
 from server.pages.photos import put, store_of
+from server.pages.watch_words import QueuedWords, queued
 from server.photos import Box, PhotoError, clean
 from server.problems import Problem
 from server.screening import EXPLANATIONS, Concern
@@ -69,6 +70,7 @@ class QueuePage(TypedDict):
     texts: Sequence[MarkedText]
     photos: Sequence[WaitingPhoto]
     held: Sequence[HeldReport]
+    words: Sequence[QueuedWords]
     texts_waiting: int
     photos_waiting: int
     categories: dict[str, str]
@@ -96,6 +98,7 @@ def read_queue(request: Request, visitor: Who, session: Reading, done: str = "")
         texts=[_marked(text) for text in waiting.texts],
         photos=waiting.photos,
         held=waiting.held,
+        words=queued(session),
         texts_waiting=waiting.texts_waiting,
         photos_waiting=waiting.photos_waiting,
         categories={code: category.name for code, category in BY_CODE.items()},

@@ -1,0 +1,167 @@
+"""Words of block watches that are held: shown to whoever wrote them, and decided by a moderator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypedDict
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
+
+from data.models import ReviewState, WordsField
+from data.models.photo import REASON_LIMIT
+from data.queries import watch_words as store
+from data.queries.associations import Watch
+from data.queries.watch_words import WaitingWords
+from geo.places import plain_text
+from geo.roles import Role
+from server import screening, visitors
+from server.dependencies import Who, Writing, own_site
+from server.pages.page import page
+from server.problems import Problem
+from server.screening import EXPLANATIONS, Finding
+from server.watch_words import LABELS, LIMITS, findings, mark
+
+router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a text, and whether it is held."""
+
+    text: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedWords:
+    """Words in parts, why some of them are held, and what is left without those."""
+
+    label: str
+    name: str
+    words: str
+    limit: int
+    parts: Sequence[Part]
+    reasons: Sequence[tuple[str, str]]
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedWords:
+    """Words that wait, for the moderators' queue."""
+
+    waiting: WaitingWords
+    marked: MarkedWords
+
+
+class ScreenPage(TypedDict):
+    """What is shown to whoever wrote something that points at a person."""
+
+    watch: Watch
+    action: str
+    typed: Mapping[str, str]
+    marked: Sequence[MarkedWords]
+    screened: str
+
+
+def marked_words(field: WordsField, words: str, found: Sequence[Finding]) -> MarkedWords:
+    """Cut words into what is held and what is not."""
+    parts, at = [], 0
+    for one in found:
+        parts += [Part(words[at : one.start], False), Part(words[one.start : one.end], True)]
+        at = one.end
+    parts.append(Part(words[at:], False))
+    explained = {one.concern: EXPLANATIONS[one.concern] for one in found}
+    return MarkedWords(
+        label=LABELS[field],
+        name=field.value,
+        words=words,
+        limit=LIMITS[field],
+        parts=[part for part in parts if part.text],
+        reasons=[(one.reason, one.advice) for one in explained.values()],
+        preview=screening.preview(words, found),
+    )
+
+
+def screen_page(
+    request: Request,
+    watch: Watch,
+    action: str,
+    typed: Mapping[str, str],
+    held: Mapping[WordsField, Sequence[Finding]],
+) -> HTMLResponse:
+    """Show what in words points at a person, to be reworded or sent as it is.
+
+    Parameters
+    ----------
+    request : Request
+    watch : Watch
+    action : str
+        Where the form goes.
+    typed : mapping of str to str
+        All of the form, by the names of its fields.
+    held : mapping of WordsField to findings
+    """
+    words = {field: typed[field] for field in held}
+    context = ScreenPage(
+        watch=watch,
+        action=action,
+        typed={name: value for name, value in typed.items() if name not in set(held)},
+        marked=[marked_words(field, words[field], found) for field, found in held.items()],
+        screened=mark(words, held),
+    )
+    return page(request, "block_watch_screen.html", context)
+
+
+def queued(session: Session) -> list[QueuedWords]:
+    """Give what waits, for the moderators' queue."""
+    return [
+        QueuedWords(one, marked_words(one.field, one.words, findings(one.field, one.words)))
+        for one in store.waiting(session)
+    ]
+
+
+@router.post("/moderation/words/{id:int}")
+def decide_words(
+    *,
+    request: Request,
+    id: int,
+    visitor: Who,
+    session: Writing,
+    decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
+    shown: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Show words as they are, shortened, or not at all."""
+    visitors.require(request, visitor, (Role.MODERATOR, Role.ADMINISTRATOR))
+    assert visitor.person_id is not None
+    _ = request.state.language.gettext
+    state = ReviewState(decision)
+    waiting = store.waiting_one(session, min(id, 2**63 - 1))
+    why = "" if state is ReviewState.APPROVED else plain_text(reason)
+    if state is not ReviewState.APPROVED and not 0 < len(why) <= REASON_LIMIT:
+        raise Problem(
+            422,
+            _("Some of this cannot be used"),
+            _("Give a reason, in {most} characters at most.").format(most=REASON_LIMIT),
+        )
+    text = plain_text(shown) if state is ReviewState.SHORTENED else waiting.words if waiting else ""
+    if waiting is not None and not 0 < len(text) <= LIMITS[waiting.field]:
+        raise Problem(
+            422,
+            _("Some of this cannot be used"),
+            _("Write what shall be shown, in {most} characters at most, or refuse it.").format(
+                most=LIMITS[waiting.field]
+            ),
+        )
+    if waiting is None or not store.decide(
+        session, waiting.id, visitor.person_id, state=state, shown=text, reason=why
+    ):
+        raise Problem(
+            409,
+            _("Decided already"),
+            _(
+                "Somebody else has decided this meanwhile, or it is for another moderator to decide."
+            ),
+        )
+    return RedirectResponse("/moderation?done=1", 303)
