@@ -23,9 +23,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data import database
-from data.queries import follows, mails
+from data.queries import follows, hot_spots, mails
 from server.delivery import deliver
 from server.following import tell_all
+from server.hot_spots import find_by_job
 from server.nudges import nudge
 from server.settings import Settings
 
@@ -106,6 +107,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
         with Session(engine) as session:
             mails.forget(session)
             follows.forget(session)
+            hot_spots.forget(session)
             session.commit()
 
     @made.periodic(cron="23 13 * * 1-5")
@@ -114,6 +116,10 @@ def create_app(settings: Settings, engine: Engine) -> App:
         with Session(engine) as session:
             nudge(session, settings, datetime.now(UTC))
             session.commit()
+
+    @made.task(name="find_hot_spots", queue="analysis", retry=GrowingWaits())
+    def find_hot_spots(id: int) -> None:
+        find_by_job(engine, settings, id)
 
     @made.periodic(cron="* * * * *")
     # No queueing lock: it would keep a job of a dead worker from being put back beside the next one.

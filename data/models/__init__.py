@@ -16,6 +16,7 @@ from data.models.follow import Follow, Pace, Told
 from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild, StreetName
 from data.models.ground import Ground, GroundType
 from data.models.home_cell import HomeCell
+from data.models.hot_spot import AnalysisState, HotSpotRun
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.mail import Mail
 from data.models.moderation import ReviewState, TextAppeal, TextReview
@@ -65,6 +66,7 @@ from data.models.work import (
 )
 
 __all__ = [
+    "AnalysisState",
     "Address",
     "AddressRange",
     "Area",
@@ -88,6 +90,7 @@ __all__ = [
     "Ground",
     "GroundType",
     "HomeCell",
+    "HotSpotRun",
     "ImportRun",
     "JoinRequest",
     "LandUse",

@@ -1,0 +1,667 @@
+"""An analysis of hot spots: what is asked, how it is answered, at once or by a job, and read again.
+
+What everybody may read is another answer than what those see who work with it: it stands on published
+places alone, at one size of cell, over whole months, and holds no cell with few incidents
+(docs/adr/0016).
+"""
+
+import io
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from data import database
+from data.queries import hot_spots
+from data.queries.hot_spots import Answer, Places, Source
+from geo import false_discovery
+from geo.categories import CATEGORIES
+from geo.crs import CITY, STORED
+from geo.emerging import Change, emerging
+from geo.grids import NOWHERE, Cells, Grid, Shape
+from geo.hot_spots import VERSION, Ground, HotSpots, Survey, Verdict, survey
+from geo.hot_spots import Settings as Look
+from geo.incidents import incidents
+from geo.kinds import Kind
+from geo.sun import is_dark
+from geo.suppression import publishable
+from server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+METHOD = VERSION * 100 + 1
+"""Version of the statistics, and of what is done around them."""
+
+LIGHT = 20_000
+"""Rows up to which an analysis is done at once: measured, it takes half a second."""
+
+LEAST_PUBLISHED = 5
+"""Incidents in a cell below which everybody is told nothing of it, and by which counts are rounded."""
+
+PUBLIC_WIDTH_M = 400
+WIDTHS_M = (150, 200, 300, 400, 600)
+
+AROUND_WATCH_M = 800.0
+"""A block watch is compared with what lies within half a mile of it."""
+
+SAME_DAYS = 7.0
+"""Days within which reports of one category close to each other are of the same incident."""
+
+_SAME_POLICE_M, _SAME_POLICE_DAYS = 5.0, 1 / 24
+"""The police write a row for each person: those of one hour and one place are one incident."""
+
+LISTED_SPOTS, LISTED_DENSE = 25, 10
+_FEWEST_STEPS, _MOST_STEPS, _STEP_DAYS = 4, 24, 30.4
+_TO_STORED = Transformer.from_crs(CITY, STORED, always_xy=True)
+_VERDICTS, _CHANGES = tuple(Verdict), tuple(Change)
+_RANKS = {Verdict.FIRM: 0, Verdict.HOT: 1, Verdict.DENSE: 2}
+
+
+class Light(StrEnum):
+    """Whether the sun was below civil twilight at that place and date."""
+
+    ANY = ""
+    DARK = "dark"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, the same for everybody who asks it.
+
+    Attributes
+    ----------
+    source : Source
+    since, until : date
+        When it happened; local dates, both inclusive.
+    then_since, then_until : date or None
+        An earlier period to compare with.
+    light : Light
+    weekdays : tuple of int
+        Local days of the week, 0 for Monday; empty for all.
+    categories : tuple of str
+        Codes; empty for all. Police incidents have none.
+    area_ids : tuple of int
+        Where, and the whole city without.
+    watch_id : int or None
+    width_m : int
+    published : bool
+        Whether the answer is for everybody.
+    """
+
+    source: Source
+    since: date
+    until: date
+    then_since: date | None = None
+    then_until: date | None = None
+    light: Light = Light.ANY
+    weekdays: tuple[int, ...] = ()
+    categories: tuple[str, ...] = ()
+    area_ids: tuple[int, ...] = ()
+    watch_id: int | None = None
+    width_m: int = 200
+    published: bool = False
+
+    @property
+    def days(self) -> int:
+        """How long the period is."""
+        return (self.until - self.since).days + 1
+
+    @property
+    def then(self) -> tuple[date, date] | None:
+        """The period to compare with."""
+        if self.then_since is None or self.then_until is None:
+            return None
+        return self.then_since, self.then_until
+
+    @property
+    def then_days(self) -> int:
+        """How long the period to compare with is; 0 without one."""
+        return (self.then[1] - self.then[0]).days + 1 if self.then else 0
+
+    def written(self) -> dict[str, Any]:
+        """Give it as JSON, by which the answer is found again."""
+        return {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def read(written: Mapping[str, Any]) -> Asked:
+    """Read a question as `Asked.written` gives it."""
+    days = {
+        name: date.fromisoformat(written[name]) if written[name] else None
+        for name in ("since", "until", "then_since", "then_until")
+    }
+    lists = {name: tuple(written[name]) for name in ("weekdays", "categories", "area_ids")}
+    kinds = {"source": Source(written["source"]), "light": Light(written["light"])}
+    return Asked(**{**written, **days, **lists, **kinds})
+
+
+class NoGround(ValueError):  # noqa: N818 (it is the name of what happened)
+    """There is no city, no such area or no such block watch."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What was found, a value for each of n cells. Cells of an answer for everybody are those published.
+
+    Attributes
+    ----------
+    cells : Cells
+    counts, reports : ndarray of int64
+        Incidents, and the reports they were told by. For everybody: incidents only, rounded down.
+    lag, expected, z, p, q : ndarray
+        As `geo.hot_spots.HotSpots`. Zeros and NaN for everybody.
+    verdict, change : ndarray of str
+        A `Verdict` and a `Change` each.
+    spot : ndarray of int64
+    dark : ndarray of int64
+        Incidents in the dark.
+    months : ndarray of int64, shape (T, n)
+        Incidents in each calendar month of the period.
+    then_counts : ndarray of int64
+        Incidents of the period to compare with.
+    then_hot : ndarray of bool
+    then_q : ndarray of float
+        Of the difference of both, of the neighbourhoods, adjusted; NaN without a second period.
+    found : mapping
+        Sums, as `Answer.found`.
+    """
+
+    cells: Cells
+    counts: NDArray[np.int64]
+    reports: NDArray[np.int64]
+    lag: NDArray[np.int64]
+    expected: NDArray[np.float64]
+    z: NDArray[np.float64]
+    p: NDArray[np.float64]
+    q: NDArray[np.float64]
+    verdict: NDArray[np.str_]
+    change: NDArray[np.str_]
+    spot: NDArray[np.int64]
+    dark: NDArray[np.int64]
+    months: NDArray[np.int64]
+    then_counts: NDArray[np.int64]
+    then_hot: NDArray[np.bool_]
+    then_q: NDArray[np.float64]
+    found: Mapping[str, Any]
+
+    def number(self, q: int, r: int) -> int | None:
+        """Give the place of a cell among these, by its name."""
+        at = np.flatnonzero((self.cells.q == q) & (self.cells.r == r))
+        return int(at[0]) if len(at) else None
+
+    def ranked(self) -> NDArray[np.int64]:
+        """Give the cells that stand out: firm, hot, dense; the likeliest of each first."""
+        rank = np.array([_RANKS.get(Verdict(one), 9) for one in self.verdict], np.int64)
+        order = np.lexsort((-self.counts, np.nan_to_num(self.p, nan=1.0), self.spot, rank))
+        return order[rank[order] < 9]
+
+
+def _local_hours(at_s: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """Give the hours since 1970 on the city's clocks."""
+    hours, which = np.unique(np.floor(at_s / 3600).astype(np.int64), return_inverse=True)
+    offsets = [
+        (datetime.fromtimestamp(hour * 3600, zone).utcoffset() or timedelta()).total_seconds()
+        for hour in hours.tolist()
+    ]
+    return np.floor(at_s / 3600 + np.asarray(offsets, np.float64)[which] / 3600).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Happened:
+    """Incidents that count: x and y in the city's metres, and what is asked of each."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    at_s: NDArray[np.float64]
+    month: NDArray[np.int64]
+    dark: NDArray[np.bool_]
+    code: NDArray[np.int32]
+    reports: NDArray[np.int64]
+
+    def only(self, kept: NDArray[np.bool_]) -> "_Happened":
+        return _Happened(
+            self.x[kept],
+            self.y[kept],
+            self.at_s[kept],
+            self.month[kept],
+            self.dark[kept],
+            self.code[kept],
+            self.reports[kept],
+        )
+
+
+def _moment(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _happened(
+    session: Session, asked: Asked, period: tuple[date, date], ground: Ground, zone: ZoneInfo
+) -> _Happened:
+    """Read what happened, and make incidents of it: one that began before the period is not in it."""
+    start, end = _moment(period[0], zone), _moment(period[1] + timedelta(days=1), zone)
+    codes = asked.categories
+    if not codes or asked.published:
+        codes = tuple(category.code for category in CATEGORIES)
+    found = hot_spots.places(
+        session,
+        asked.source,
+        (start - timedelta(days=SAME_DAYS), end),
+        codes,
+        _box(ground.area, 4 * asked.width_m) if asked.area_ids or asked.watch_id else None,
+    )
+    of_one = _incidents(found, asked.source, codes)
+    first = of_one.first
+    at_s = found.at_s[first]
+    local = _local_hours(at_s, zone)
+    dark = is_dark(
+        (at_s * 1e6).astype("datetime64[us]"),
+        found.lon[first],
+        found.lat[first],
+    )
+    happened = _Happened(
+        x=found.xy_m[first, 0],
+        y=found.xy_m[first, 1],
+        at_s=at_s,
+        month=(local * 3600).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64),
+        dark=dark,
+        code=found.code[first],
+        reports=of_one.reports,
+    )
+    kept = at_s >= start.timestamp()
+    if asked.light is not Light.ANY:
+        kept &= dark if asked.light is Light.DARK else ~dark
+    if asked.weekdays:
+        kept &= np.isin((local // 24 + 3) % 7, asked.weekdays)  # 1970 began on a Thursday
+    return happened.only(kept)
+
+
+def _incidents(found: Places, source: Source, codes: Sequence[str]) -> Any:
+    radius_m: dict[str, float] | float = _SAME_POLICE_M
+    window_days = _SAME_POLICE_DAYS
+    if source is Source.REPORTS:
+        radii = {category.code: float(category.duplicate_radius_m) for category in CATEGORIES}
+        radius_m = {str(number): radii[code] for number, code in enumerate(codes, 1)}
+        window_days = SAME_DAYS
+    return incidents(
+        found.xy_m,
+        found.at_s / 86_400,
+        found.code,
+        radius_m=radius_m,
+        window_days=window_days,
+    )
+
+
+def _box(area: BaseGeometry, margin_m: float) -> tuple[float, float, float, float]:
+    """Give the degrees that hold an area of the city's metres, with a margin."""
+    west, south, east, north = area.bounds
+    return _TO_STORED.transform_bounds(
+        west - margin_m, south - margin_m, east + margin_m, north + margin_m
+    )
+
+
+def answer(
+    session: Session,
+    asked: Asked,
+    zone: ZoneInfo,
+    tell: Callable[[int], None] = lambda percent: None,
+) -> Answer:
+    """Answer a question with what the visitor of the session may see.
+
+    Parameters
+    ----------
+    session : Session
+    asked : Asked
+    zone : ZoneInfo
+        The city's.
+    tell : callable
+        Is told how far it has come, in percent.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    NoGround
+    """
+    read_at = datetime.now(UTC)
+    served = hot_spots.area(session, (), None)
+    area = hot_spots.area(session, asked.area_ids, asked.watch_id)
+    if served is None or area is None:
+        raise NoGround
+    compared = area if asked.watch_id is None else area.buffer(AROUND_WATCH_M)
+    ground = Ground(area=compared, served=served.union(area))
+    tell(10)
+    happened = _happened(session, asked, (asked.since, asked.until), ground, zone)
+    tell(45)
+    laid = survey(ground, Look(Shape.HEXAGON, float(asked.width_m)))
+    sight = _seen(asked, laid, happened, zone)
+    tell(75)
+    if asked.then is not None:
+        before = _happened(session, asked, asked.then, ground, zone)
+        sight = _compared(asked, laid, sight, before)
+    if asked.watch_id is not None:
+        sight = _within(sight, shapely.intersects(sight.cells.polygons(), area))
+    tell(95)
+    ranked = sight.ranked()
+    listed = _listed(sight, ranked)
+    lonlat = _TO_STORED.transform(*sight.cells.grid.centres(sight.cells.q, sight.cells.r))
+    names = hot_spots.named_places(
+        session, [(float(lonlat[0][one]), float(lonlat[1][one])) for one in listed]
+    )
+    found = {
+        **sight.found,
+        "listed": [
+            {"cell": int(one), "name": name} for one, name in zip(listed, names, strict=True)
+        ],
+    }
+    return Answer(read_at, found, _packed(sight))
+
+
+def _listed(sight: Sight, ranked: NDArray[np.int64]) -> list[int]:
+    """Choose what the list shows: of each hot spot its busiest cell, then dense cells that are busy."""
+    busiest: dict[int, int] = {}
+    for one in ranked.tolist():
+        spot = int(sight.spot[one])
+        if spot != NOWHERE and sight.counts[one] > sight.counts[busiest.setdefault(spot, one)]:
+            busiest[spot] = one
+    dense = ranked[(sight.spot[ranked] == NOWHERE) & (sight.counts[ranked] > 1)]
+    spots = [busiest[spot] for spot in sorted(busiest)]
+    return [*spots[:LISTED_SPOTS], *dense[:LISTED_DENSE].tolist()]
+
+
+def _seen(asked: Asked, laid: Survey, happened: _Happened, zone: ZoneInfo) -> Sight:
+    cells = laid.cells[0]
+    kind_of = np.array([[*Kind].index(category.kind) for category in CATEGORIES])
+    chosen = happened
+    kinds = None
+    if asked.published and asked.source is Source.REPORTS:
+        kinds = np.stack(
+            [
+                cells.counts(happened.x[mine], happened.y[mine])[cells.asked]
+                for number in range(len(Kind))
+                for mine in [kind_of[happened.code - 1] == number]
+            ]
+        )
+        if asked.categories:
+            numbers = [
+                number
+                for number, category in enumerate(CATEGORIES, 1)
+                if category.code in asked.categories
+            ]
+            chosen = happened.only(np.isin(happened.code, numbers))
+    spots = laid.judge(laid.counts(chosen.x, chosen.y))
+    months = _months(asked)
+    series = np.stack(
+        [
+            cells.counts(chosen.x[mine], chosen.y[mine])[cells.asked]
+            for month in months
+            for mine in [chosen.month == month]
+        ]
+    )
+    where = cells.find(chosen.x, chosen.y)
+    reports = np.bincount(where[where >= 0], chosen.reports[where >= 0], len(cells)).astype(
+        np.int64
+    )
+    change = np.full(len(spots.cells), Change.NONE, "U12")
+    steps = min(round(asked.days / _STEP_DAYS), _MOST_STEPS)
+    if steps >= _FEWEST_STEPS and not asked.published and not spots.too_few:
+        change = emerging(cells, _steps(asked, cells, chosen, steps, zone)).change.astype("U12")
+    sight = Sight(
+        cells=spots.cells,
+        counts=spots.counts,
+        reports=reports[cells.asked],
+        lag=spots.lag,
+        expected=spots.expected,
+        z=spots.z,
+        p=spots.p,
+        q=spots.q,
+        verdict=spots.verdict,
+        change=change,
+        spot=spots.spot,
+        dark=cells.counts(chosen.x[chosen.dark], chosen.y[chosen.dark])[cells.asked],
+        months=series,
+        then_counts=np.zeros(len(spots.cells), np.int64),
+        then_hot=np.zeros(len(spots.cells), np.bool_),
+        then_q=np.full(len(spots.cells), np.nan),
+        found=_sums(asked, spots, series, reports[cells.asked]),
+    )
+    return _published(asked, sight, kinds) if asked.published else sight
+
+
+def _sums(
+    asked: Asked, spots: HotSpots, series: NDArray[np.int64], reports: NDArray[np.int64]
+) -> dict[str, Any]:
+    first = _months(asked)[0]
+    return {
+        "incidents": int(spots.counts.sum()),
+        "reports": int(reports.sum()),
+        "cells": len(spots.cells),
+        "too_few": bool(spots.too_few),
+        "spots": int(spots.spot.max(initial=NOWHERE)) + 1,
+        "least_p": float(spots.least_p),
+        "first_month": str(np.datetime64(int(first), "M")),
+        "months": series.sum(axis=1).tolist(),
+        "suppressed": 0,
+    }
+
+
+def _months(asked: Asked) -> range:
+    """Give the calendar months of the period, since January 1970."""
+    first, last = (12 * (day.year - 1970) + day.month - 1 for day in (asked.since, asked.until))
+    return range(first, last + 1)
+
+
+def _steps(
+    asked: Asked, cells: Cells, happened: _Happened, steps: int, zone: ZoneInfo
+) -> NDArray[np.int64]:
+    """Count in steps of the same length, about a month each."""
+    start = _moment(asked.since, zone).timestamp()
+    length = (_moment(asked.until + timedelta(days=1), zone).timestamp() - start) / steps
+    step = np.floor((happened.at_s - start) / length).astype(np.int64)
+    return np.stack(
+        [cells.counts(happened.x[step == nth], happened.y[step == nth]) for nth in range(steps)]
+    )
+
+
+def _compared(asked: Asked, laid: Survey, sight: Sight, before: _Happened) -> Sight:
+    """Set what is found beside an earlier period.
+
+    If nothing had changed, the reports of both periods in a neighbourhood would be shared out by the
+    lengths of the periods: a binomial test, two-sided, adjusted for all cells.
+    """
+    from scipy.stats import binom  # noqa: PLC0415 (26 MiB that a web server need not hold)
+
+    then = laid.judge(laid.counts(before.x, before.y))
+    both = sight.lag + then.lag
+    share = asked.days / (asked.days + asked.then_days)
+    lower, upper = binom.cdf(sight.lag, both, share), binom.sf(sight.lag - 1, both, share)
+    p = np.where(both > 0, np.minimum(1.0, 2 * np.minimum(lower, upper)), np.nan)
+    # A cell that was hot and is not any more stands on the map all the same.
+    return _with(
+        sight,
+        then_counts=then.counts,
+        then_hot=then.hot,
+        then_q=false_discovery.adjusted(p),
+        found={**sight.found, "then_incidents": int(then.counts.sum())},
+    )
+
+
+def _with(sight: Sight, **changed: Any) -> Sight:
+    return Sight(**{name: changed.get(name, getattr(sight, name)) for name in Sight.__slots__})
+
+
+def _within(sight: Sight, kept: NDArray[np.bool_]) -> Sight:
+    """Keep some of the cells; hot spots are numbered anew, and sums are theirs."""
+    columns = {
+        name: getattr(sight, name)[..., kept] for name in (*_NUMBERS, *_THEN, "verdict", "change")
+    }
+    left, columns["spot"] = _renumbered(columns["spot"])
+    return Sight(
+        **columns,
+        cells=sight.cells.only(kept),
+        found={
+            **sight.found,
+            "incidents": int(columns["counts"].sum()),
+            "reports": int(columns["reports"].sum()),
+            "cells": int(kept.sum()),
+            "spots": left,
+            "months": columns["months"].sum(axis=1).tolist(),
+            "then_incidents": int(columns["then_counts"].sum()),
+        },
+    )
+
+
+def _renumbered(spot: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """Number the hot spots that are left, in the same order; give how many there are as well."""
+    left = np.unique(spot[spot != NOWHERE])
+    return len(left), np.where(spot == NOWHERE, NOWHERE, np.searchsorted(left, spot))
+
+
+def _published(asked: Asked, sight: Sight, kinds: NDArray[np.int64] | None) -> Sight:
+    """Keep of an answer what everybody may read."""
+    shown = sight.counts >= LEAST_PUBLISHED
+    if kinds is not None and asked.categories:
+        kind = next(one.kind for one in CATEGORIES if one.code in asked.categories)
+        shown &= publishable(kinds, LEAST_PUBLISHED)[[*Kind].index(kind)]
+    few = (sight.counts > 0) & ~shown
+    n = int(shown.sum())
+    # Numbers of hot spots of which nothing is shown would tell that there are some.
+    spots, spot = _renumbered(sight.spot[shown])
+    rounded = sight.counts[shown] // LEAST_PUBLISHED * LEAST_PUBLISHED
+    nothing = np.full(n, np.nan)
+    zeros = np.zeros(n, np.int64)
+    return Sight(
+        cells=sight.cells.only(shown),
+        counts=rounded,
+        reports=zeros,
+        lag=zeros,
+        expected=nothing,
+        z=nothing,
+        p=nothing,
+        q=nothing,
+        verdict=sight.verdict[shown],
+        change=np.full(n, Change.NONE, "U12"),
+        spot=spot,
+        dark=zeros,
+        months=np.zeros((0, n), np.int64),
+        then_counts=zeros,
+        then_hot=np.zeros(n, np.bool_),
+        then_q=nothing,
+        found={
+            **{
+                name: sight.found[name] for name in ("incidents", "cells", "too_few", "first_month")
+            },
+            "reports": sight.found["incidents"],
+            "spots": spots,
+            "months": [],
+            "least_p": None,
+            "suppressed": int(few.sum()),
+        },
+    )
+
+
+_NUMBERS = ("counts", "reports", "lag", "expected", "z", "p", "q", "spot", "dark", "months")
+_THEN = ("then_counts", "then_hot", "then_q")
+
+
+def _packed(sight: Sight) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        width_m=sight.cells.grid.width_m,
+        cell_q=sight.cells.q,
+        cell_r=sight.cells.r,
+        verdict=np.array([_VERDICTS.index(Verdict(one)) for one in sight.verdict], np.int8),
+        change=np.array([_CHANGES.index(Change(one)) for one in sight.change], np.int8),
+        **{name: getattr(sight, name) for name in (*_NUMBERS, *_THEN)},
+    )
+    return file.getvalue()
+
+
+def unpacked(kept: bytes, found: Mapping[str, Any]) -> Sight:
+    """Read what `answer` packed."""
+    with np.load(io.BytesIO(kept), allow_pickle=False) as columns:
+        n = len(columns["cell_q"])
+        grid = Grid(Shape.HEXAGON, float(columns["width_m"]))
+        return Sight(
+            cells=Cells(grid, columns["cell_q"], columns["cell_r"], np.ones(n, np.bool_)),
+            verdict=np.array([*map(str, _VERDICTS)])[columns["verdict"]],
+            change=np.array([*map(str, _CHANGES)])[columns["change"]],
+            **{name: columns[name] for name in (*_NUMBERS, *_THEN)},
+            found=found,
+        )
+
+
+def find_by_job(engine: Engine, settings: Settings, id: int) -> None:
+    """Answer a question in the name of whoever asked it, and keep the answer.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        As the owner of the store.
+    settings : Settings
+    id : int
+        Of the analysis.
+    """
+    with Session(engine) as session:
+        begun = hot_spots.begin(session, id)
+        session.commit()
+    if begun is None:
+        return
+
+    def tell(percent: int) -> None:
+        with Session(engine) as session:
+            hot_spots.advance(session, id, percent)
+            session.commit()
+
+    found: Answer | str
+    try:
+        with Session(engine) as session:
+            _in_the_name_of(session, begun.person_id)
+            if hot_spots.rights(session) != begun.rights:
+                found = "the rights of whoever asked have changed"
+            else:
+                found = answer(session, read(begun.asked), settings.zone, tell)
+            session.rollback()
+    except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise  # tried again as soon as the database is back
+        logger.exception("Analysis %s of hot spots failed.", id)
+        found = type(error).__name__
+    with Session(engine) as session:
+        if isinstance(found, str):
+            hot_spots.fail(session, id, found)
+        else:
+            hot_spots.end(session, id, found)
+        session.commit()
+
+
+def _in_the_name_of(session: Session, person_id: int | None) -> None:
+    """Have the rules of the store hold as if somebody asked who is signed in by two factors.
+
+    The rights under which the answer is kept are compared after that: a weak sign-in has none.
+    """
+    session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+    session.execute(
+        text(
+            "SELECT set_config('porchlight.person', :person, true), "
+            "set_config('porchlight.strong', 'true', true)"
+        ),
+        {"person": "" if person_id is None else str(person_id)},
+    )
