@@ -114,6 +114,7 @@ _WORDS: dict[str, str] = {
     "locating": N_("Looking for your position…"),
     "located": N_("Position found, to about {feet} feet."),
     "chosen": N_("Place chosen on the map."),
+    "place_kept": N_("The place of this stop is kept."),
     "no_position": N_("Your position is not to be had. Type an address or a corner."),
     "no_place": _NO_PLACE,
     "nothing_seen": N_("Answer one question at least, or write a note."),

@@ -1,7 +1,9 @@
 // The form of a stop on a phone: its place, its answers, and the stops that wait until they are sent.
 // Without this module the form is sent as it is, stop by stop.
 
-import { keep, newKey, remove, send, waiting, wipe } from "porchlight/outbox.js";
+import {
+  draftOf, keep, keepDraft, newKey, remove, removeDraft, send, waiting, wipe,
+} from "porchlight/outbox.js";
 
 const FEET = 3.28084;
 
@@ -12,6 +14,7 @@ const form = root.querySelector(".walk-form");
 const state = root.querySelector("[data-state]");
 const [address, lat, lon] = ["address", "lat", "lon"].map((id) => document.getElementById(id));
 const located = root.querySelector("[data-locate-status]");
+let pause = 0; // until the form is kept
 
 const counted = (name, n) => words[n === 1 ? `${name}_one` : `${name}_many`].replace("{n}", n);
 
@@ -48,6 +51,7 @@ function locate() {
       const feet = Math.max(10, 10 * Math.round((accuracy * FEET) / 10));
       address.value = "";
       setPlace(latitude.toFixed(6), longitude.toFixed(6), words.located.replace("{feet}", feet));
+      remember();
     },
     () => setPlace("", "", words.no_position),
     { enableHighAccuracy: true, timeout: 15_000, maximumAge: 5_000 },
@@ -66,6 +70,7 @@ address.addEventListener("input", () => setPlace("", "", ""));
 root.addEventListener("porchlight:picked", () => {
   located.textContent = words.chosen;
   address.value = "";
+  remember();
 });
 
 /** Puts the map into the page, the first time that it is asked for. */
@@ -139,6 +144,7 @@ for (const button of form.querySelectorAll("[data-clear]")) {
     if (!one) return;
     one.checked = false;
     suggestWords(one.name);
+    remember();
     form.querySelector(`[name="${one.name}"]`).focus();
   });
 }
@@ -146,6 +152,7 @@ root.querySelector("[data-rest]").addEventListener("click", () => {
   for (const question of questions) {
     if (!chosen(question)) form.querySelector(`[name="${question}"][data-fine]`).checked = true;
   }
+  remember();
 });
 
 /** What the form says, as the site takes it. */
@@ -165,24 +172,35 @@ function bodyOf() {
   return body;
 }
 
-/** Puts a stop that waits back into the form, to be changed. */
+/** Puts a stop that waits back into the form, to be changed, or what stood there before. */
 function fill({ key, body }) {
   form.reset();
-  form.dataset.key = key;
-  form.dataset.seenAt = body.seen_at;
+  if (key) Object.assign(form.dataset, { key, seenAt: body.seen_at });
   address.value = body.address ?? "";
-  setPlace(body.lat ?? "", body.lon ?? "", "");
+  setPlace(body.lat ?? "", body.lon ?? "", body.lat === undefined ? "" : words.place_kept);
   form.elements.note.value = body.note;
   for (const [question, value] of Object.entries(body.answers)) {
-    form.querySelector(`[name="${question}"][value="${value}"]`).checked = true;
+    const answer = form.querySelector(`[name="${question}"][value="${value}"]`);
+    answer.checked = true;
     form.elements[`report_${question}`].checked = question in body.reports;
-    form.elements[`text_${question}`].value = body.reports[question] ?? "";
+    const field = form.elements[`text_${question}`];
+    field.dataset.suggested = answer.dataset.problem ?? "";
+    field.value = body.reports[question] ?? field.dataset.suggested;
   }
-  document.getElementById("where").scrollIntoView();
-  address.focus();
 }
 
+/** Keeps what stands in the form, once nothing has changed for a moment. */
+function remember() {
+  clearTimeout(pause);
+  const draft = () => keepDraft({ walk, key: form.dataset.key, body: bodyOf() });
+  pause = setTimeout(() => draft().catch(() => {}), 300);
+}
+
+form.addEventListener("input", remember);
+
 function empty() {
+  clearTimeout(pause);
+  removeDraft(walk).catch(() => {});
   form.reset();
   delete form.dataset.key;
   delete form.dataset.seenAt;
@@ -278,7 +296,14 @@ function entryOf(stop) {
   item.append(...(stop.faults ?? []).map((fault) => faultOf(stop, fault)));
   const acts = made("div", "", { className: "walk-acts" });
   for (const [label, act] of [
-    [words.change, async () => fill(stop)],
+    [
+      words.change,
+      async () => {
+        fill(stop);
+        document.getElementById("where").scrollIntoView();
+        address.focus();
+      },
+    ],
     [words.remove, async () => confirm(words.remove_ask) && remove(stop)],
   ]) {
     const button = made("button", label, { type: "button", className: "btn btn-outline-secondary btn-sm" });
@@ -346,6 +371,7 @@ async function sendAll(...before) {
 for (const button of root.querySelectorAll("[data-wipe]")) {
   button.addEventListener("click", async () => {
     if (!confirm(words.wipe_ask)) return;
+    empty();
     await wipe();
     await show();
     say(words.wiped);
@@ -382,6 +408,8 @@ if (navigator.onLine) suggest();
 else say(words.offline);
 try {
   await show();
+  const draft = await draftOf(walk);
+  if (draft) fill(draft);
   if (navigator.onLine) {
     keepPage().catch(() => {}); // without it the walk goes on with a connection
     if (!outbox.hidden) await sendAll();

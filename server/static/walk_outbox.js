@@ -2,7 +2,8 @@
 // Idempotency-Key, and deleted as soon as the site has them.
 //
 // A stop is {key, walk, body, tried, faults}. `tried` says that it was on its way and that no answer
-// came: then it is sent again exactly as it is, since the site may have it.
+// came: then it is sent again exactly as it is, since the site may have it. A draft is what stands in
+// the form of a walk, {walk, key, body}: phones close pages without asking.
 
 const DATABASE = "porchlight-walks";
 const CACHES = "porchlight-walk-";
@@ -19,7 +20,10 @@ let opened = null;
 function open() {
   if (!opened) {
     const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore("stops", { keyPath: "key" });
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("stops", { keyPath: "key" });
+      request.result.createObjectStore("drafts", { keyPath: "walk" });
+    };
     opened = result(request).then((database) => {
       // Another tab wipes the phone.
       database.onversionchange = () => {
@@ -32,15 +36,15 @@ function open() {
   return opened;
 }
 
-/** Does one thing with the stops, and waits until it is on the disk. */
-async function withStops(mode, act) {
+/** Does one thing with the stops or the drafts, and waits until it is on the disk. */
+async function within(name, mode, act) {
   const database = await open();
-  const transaction = database.transaction("stops", mode, { durability: "strict" });
+  const transaction = database.transaction(name, mode, { durability: "strict" });
   const done = new Promise((resolve, reject) => {
     transaction.oncomplete = resolve;
     transaction.onabort = () => reject(transaction.error);
   });
-  const [found] = await Promise.all([result(act(transaction.objectStore("stops"))), done]);
+  const [found] = await Promise.all([result(act(transaction.objectStore(name))), done]);
   return found;
 }
 
@@ -50,12 +54,15 @@ export function newKey() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export const keep = (stop) => withStops("readwrite", (stops) => stops.put(stop));
-export const remove = ({ key }) => withStops("readwrite", (stops) => stops.delete(key));
+export const keep = (stop) => within("stops", "readwrite", (stops) => stops.put(stop));
+export const remove = ({ key }) => within("stops", "readwrite", (stops) => stops.delete(key));
+export const keepDraft = (draft) => within("drafts", "readwrite", (drafts) => drafts.put(draft));
+export const draftOf = (walk) => within("drafts", "readonly", (drafts) => drafts.get(walk));
+export const removeDraft = (walk) => within("drafts", "readwrite", (drafts) => drafts.delete(walk));
 
 /** All stops of a walk, or of all walks, the oldest first. */
 export async function waiting(walk = null) {
-  const found = await withStops("readonly", (stops) => stops.getAll());
+  const found = await within("stops", "readonly", (stops) => stops.getAll());
   return found
     .filter((stop) => walk === null || stop.walk === walk)
     .sort((one, other) => one.body.seen_at.localeCompare(other.body.seen_at));

@@ -18,10 +18,14 @@ from tests.people import person
 KEPT = """async () => {
     const opened = indexedDB.open("porchlight-walks");
     await new Promise((resolve) => { opened.onsuccess = resolve; });
-    const stops = opened.result.transaction("stops").objectStore("stops").getAll();
-    await new Promise((resolve) => { stops.onsuccess = resolve; });
+    const found = [];
+    for (const name of opened.result.objectStoreNames) {
+        const all = opened.result.transaction(name).objectStore(name).getAll();
+        await new Promise((resolve) => { all.onsuccess = resolve; });
+        found.push(...all.result);
+    }
     opened.result.close();
-    return stops.result;
+    return found;
 }"""
 CACHED = """async () => {
     const paths = [];
@@ -96,8 +100,13 @@ def test_a_walk_goes_on_without_a_connection_and_each_stop_arrives_once(member, 
     expect(page.locator("[data-state]")).to_contain_text("No connection.")
     page.get_by_role("button", name="Use my position").click()
     choose(page, "overgrowth-overgrown", "signs-graffiti")
-    page.get_by_role("button", name="Everything else is fine here").click()
     page.get_by_label("What should members").fill("Ask Juan Perez")
+    page.wait_for_timeout(500)
+    page.reload()  # as phones do to a page in the background
+    expect(page.locator("[data-locate-status]")).to_have_text("The place of this stop is kept.")
+    expect(page.get_by_label("What should members")).to_have_value("Ask Juan Perez")
+    page.get_by_role("button", name="Use my position").click()
+    page.get_by_role("button", name="Everything else is fine here").click()
     save(page)
     expect(page.locator("[data-outbox-title]")).to_have_text("3 stops wait on this phone.")
     page.locator("[data-outbox-title]").click()
