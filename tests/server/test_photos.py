@@ -2,12 +2,15 @@
 
 import io
 import os
+import subprocess
+import sys
 import time
 
 import pillow_heif
 import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
+from server import photos
 from server.photos import (
     BYTES_LIMIT,
     LARGE,
@@ -163,12 +166,53 @@ def test_what_hangs_behind_a_photo_is_cut_off():
         written(picture(9_000, 9_000, "L", 0)),
         written(picture(6_000, 6_000, "L", 0), progressive=True),
         written(picture(4_000, 4_000, "L", 0), "WEBP"),
+        written(picture(3_600, 3_600, "CMYK", 0), progressive=True),
+        heic(picture(4_400, 4_400)),
     ],
-    ids=["png", "jpeg", "progressive", "webp"],
+    ids=["png", "jpeg", "progressive", "webp", "progressive-cmyk", "heic"],
 )
 def test_a_small_file_of_very_many_pixels_is_refused_before_it_is_unpacked(content):
     assert len(content) < BYTES_LIMIT
     assert fault(content) is PhotoFault.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        written(picture(7_300, 5_475, "CMYK", 0)),
+        written(picture(3_200, 2_900, "CMYK", 0), progressive=True),
+        written(picture(65_000, 170, "RGBA", 0), "PNG"),
+        written(picture(2_440, 1_830), "WEBP", lossless=True),
+        heic(picture(4_800, 3_600)),
+    ],
+    ids=["jpeg", "progressive", "thin", "webp", "heic"],
+)
+def test_the_largest_that_is_taken_needs_little_memory(content):
+    program = (
+        "import resource, subprocess, sys; subprocess.run([sys.executable, '-I', sys.argv[1], '[]'], "
+        "stdin=sys.stdin, stdout=subprocess.DEVNULL, check=True, env={}); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, photos.__file__],
+        input=content,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert int(told.stdout) < 150  # MB, of the whole process
+
+
+def test_a_header_that_tells_of_billions_of_pixels_is_refused():
+    lying = bytearray(written(picture(64, 48)))
+    at = lying.index(b"\xff\xc0") + 5
+    lying[at : at + 4] = (65_500).to_bytes(2, "big") * 2
+    assert fault(bytes(lying)) is PhotoFault.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_very_thin_picture_keeps_its_shape(kind):
+    photo = clean(written(picture(9_600, 48), kind))
+    assert (photo.width, photo.height) == (LARGE, 8)
 
 
 def test_a_file_of_30_mb_is_refused():
@@ -194,8 +238,5 @@ def test_marks_beyond_the_photo_do_no_harm():
 
 def test_a_photo_is_decoded_outside_the_server(tmp_path):
     """The server's own process never opens a picture, so that none can harm it."""
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     program = "import sys, server.photos; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
