@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
+from anyio import to_thread
 from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -51,6 +52,10 @@ from server.settings import Settings
 from server.upkeep import upkeep
 
 SAMPLE_IS_REMEMBERED_S = 30
+
+THREADS = 128
+"""Requests that may wait for a connection at the same time. Where there are fewer threads, those behind
+wait for a thread first, and are told too late that the site is busy (bench/faults.py, 5)."""
 
 OWNER_POOL_SIZE = 3
 """Connections for what pages and APIs may not do themselves: accounts, upkeep."""
@@ -115,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         with upkeep(owner, photos, settings.contact_days):
             yield
         drawing.close()

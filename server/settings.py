@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         description="Connections to the database that one server process may hold.",
     )
     pool_timeout_s: float = Field(
-        default=2.0,
+        default=1.5,
         gt=0,
         le=60,
         description="Seconds a request waits for a free connection before it is answered 503.",

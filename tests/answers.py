@@ -43,10 +43,11 @@ def degrees(z: int, x: float, y: float) -> str:
 
 def pdf_in_words(pdf: bytes) -> str:
     """The plain parts, the packed ones, and the text that is written in glyphs of fonts."""
-    parts = [
-        pdf,
-        *filter(None, map(_unpacked, re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL))),
+    streams = re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL)
+    unpacked = [
+        part for part in map(_unpacked, streams) if re.search(rb"\bBT\b|bfchar|xpacket", part)
     ]
+    parts = [re.sub(rb"stream\r?\n.*?endstream", b"", pdf, flags=re.DOTALL), *unpacked]
     glyphs = [found for part in parts if (found := _glyphs(part))]
     drawn = [re.findall(rb"<([0-9a-fA-F]+)>", part) for part in parts if b"BT" in part]
     words = [
