@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models.walk import STOP_KEY_LIMIT, STOP_NOTE_LIMIT, WALK_TITLE_LIMIT
-from data.queries import associations, reports, walks
+from data.queries import reports, walks
 from data.queries.associations import Watch
 from data.queries.reports import NearbyReport, NotOpen
 from data.queries.walks import ReportOfWalk, Stop, StopKeyReused, StoredStop, Walk, Wish
@@ -32,6 +32,7 @@ from server import limits, visitors
 from server import walks as stops
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language, language
+from server.pages.block_watches import watch_of
 from server.pages.map import STATUSES, raster
 from server.pages.page import STATIC, asset, page
 from server.pages.reports import ICONS, in_feet, name_of_place
@@ -195,14 +196,6 @@ class StopPage(TypedDict):
 # Walks and what they have found --------------------------------------------------------------------
 
 
-def _watch(request: Request, session: Session, id: int) -> Watch:
-    found = associations.watch(session, id) if id < 2**63 else None
-    if found is None:
-        _ = request.state.language.gettext
-        raise Problem(404, _("Not found"), _("There is no such block watch."))
-    return found
-
-
 def _walk(request: Request, session: Session, id: int) -> Walk:
     found = walks.walk(session, id) if id < 2**63 else None
     if found is None:
@@ -252,7 +245,7 @@ def read_walks(
     request: Request, session: Reading, settings: Chosen, who: Who, id: int
 ) -> HTMLResponse:
     """Show the walks of a block watch."""
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     return _walks_page(request, session, who, watch, day=_today(settings).isoformat())
 
 
@@ -296,7 +289,7 @@ def start_walk(
     day: Annotated[str, Form()] = "",
 ) -> Response:
     """Begin a walk."""
-    watch = _watch(request, session, id)
+    watch = watch_of(request, session, id)
     visitors.require(request, who)
     _ = request.state.language.gettext
     if not who.belongs(id):
@@ -356,7 +349,7 @@ def _walk_page(
 ) -> HTMLResponse:
     spoken: Language = request.state.language
     walk = _walk(request, session, id)
-    watch = _watch(request, session, walk.block_watch_id)
+    watch = watch_of(request, session, walk.block_watch_id)
     earlier = walks.before(session, walk)
     sums = walks.sums(session, [walk, *filter(None, [earlier])])
     earlier_sum = None if earlier is None else sums[earlier.id]
@@ -703,7 +696,7 @@ def _stop_page(
     status: int = 200,
 ) -> HTMLResponse:
     translate = request.state.language.gettext
-    watch = _watch(request, session, walk.block_watch_id)
+    watch = watch_of(request, session, walk.block_watch_id)
     view = view_of(watch.west, watch.south, watch.east, watch.north)
     made = _pick_atlas(request.state.language.code, view, raster(settings))
     context = StopPage(
