@@ -113,7 +113,7 @@ def emerging(
     if len(counts) < 2:
         raise ValueError("A change takes at least two steps of time.")
     here, ones = cells.around(counts, rings), cells.around(np.ones_like(counts), rings)
-    lag, size = np.array(here), np.array(ones)
+    lag, size = here.copy(), ones.copy()
     lag[1:] += here[:-1]
     size[1:] += ones[:-1]
     asked = cells.asked

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import shapely
@@ -19,6 +20,8 @@ from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
 from geo.crs import CITY, STORED
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 NOWHERE = -1
 """Stands for the number of a cell where a point lies in none."""
@@ -292,7 +295,7 @@ class Cells:
             )
         return total[window.of_cell]
 
-    def around(self, values: NDArray[np.generic], rings: int = 1) -> NDArray[np.generic]:
+    def around(self, values: NDArray[Number], rings: int = 1) -> NDArray[Number]:
         """Add up the values of each cell and of those within some rings of it.
 
         Parameters

@@ -358,13 +358,13 @@ def _judged(
     open_ = np.ones(len(cells), np.bool_) if exposure is None else exposure > 0
     counted = np.where(open_, counts, 0)
     total = int(counted.sum())
-    lag = np.asarray(cells.around(counted, settings.rings))
+    lag = cells.around(counted, settings.rings)
     if exposure is None:
-        size = np.asarray(cells.around(np.ones_like(counted), settings.rings))
+        size = cells.around(np.ones_like(counted), settings.rings)
         share = size / max(len(cells), 1)
         tails, z = permutation_tails(lag, size, counted), z_scores(lag, size, counted)
     else:
-        near = np.asarray(cells.around(exposure, settings.rings))
+        near = cells.around(exposure, settings.rings)
         share = np.where(open_, near / (exposure.sum() or 1.0), np.nan)
         tails = binomial_tails(lag, share, total)
         spread = np.sqrt(total * share * (1 - share))

@@ -35,7 +35,7 @@ def recent_counts(counts: NDArray[np.int64], cells: Cells) -> NDArray[np.float64
 def recent_nearby(counts: NDArray[np.int64], cells: Cells) -> NDArray[np.float64]:
     """Expect reports where there were the most lately, in the cell and half as much around it."""
     recent = recent_counts(counts, cells)
-    around = np.asarray(cells.around(recent)) / np.asarray(cells.around(np.ones(len(cells))))
+    around = cells.around(recent) / cells.around(np.ones(len(cells)))
     return (recent + around) / 2
 
 
