@@ -66,7 +66,7 @@ FAULTS: dict[AreaFault, str] = {
     ),
     AreaFault.TOO_SMALL: N_("This area is smaller than one short block. Draw a larger one."),
     AreaFault.TOO_LARGE: N_(
-        "This is larger than 5 kilometers (3 miles). Draw a smaller area, or follow a neighborhood "
+        "This is larger than 5 kilometers (3 miles). Draw a smaller area, or follow a neighbourhood "
         "or the whole city."
     ),
     AreaFault.OUTSIDE: N_("This lies outside {city}. Choose an area in the city."),
