@@ -594,6 +594,7 @@ def store(
         contact=sent.contact,
         reporter_id=reporter_id,
         on_behalf_of_id=sent.on_behalf_of_id,
+        language=language.code,
     )
     try:
         return reports.submit(session, new, key=sent.key, body_hash=sent.body_hash)

@@ -60,7 +60,7 @@ def forget_attempts(engine: Engine) -> None:
 
 
 def forget(engine: Engine, contact_days: int) -> None:
-    """Erase contacts whose time is over, and photos of forms that were not sent.
+    """Erase contacts and refused photos whose time is over, and photos of forms that were not sent.
 
     Parameters
     ----------
@@ -70,6 +70,7 @@ def forget(engine: Engine, contact_days: int) -> None:
     """
     with Session(engine) as session:
         moderation.forget_contacts(session, contact_days)
+        moderation.forget_refused(session)
         photos.forget_forms(session)
         session.commit()
 

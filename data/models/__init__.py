@@ -30,7 +30,7 @@ from data.models.person import (
     SignIn,
     SignInLink,
 )
-from data.models.photo import DiscardedPhoto, Photo, PhotoState
+from data.models.photo import DiscardedPhoto, Photo, PhotoAppeal, PhotoState
 from data.models.police_incident import PoliceIncident
 from data.models.report import (
     EventKind,
@@ -107,6 +107,7 @@ __all__ = [
     "Parcel",
     "Person",
     "Photo",
+    "PhotoAppeal",
     "PhotoState",
     "PoliceIncident",
     "RejectedRow",

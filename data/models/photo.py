@@ -49,6 +49,7 @@ class Photo(Base):
     reviewed_by_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("person.id", ondelete="SET NULL")
     )
+    reviewed_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
@@ -56,11 +57,27 @@ class Photo(Base):
         CheckConstraint(
             "(report_id IS NULL) = (form_hash IS NOT NULL)", name="is_of_a_form_or_a_report"
         ),
-        CheckConstraint("(key IS NULL) = (state = 'refused')", name="refused_has_no_files"),
+        CheckConstraint("key IS NOT NULL OR state = 'refused'", name="only_refused_lose_files"),
         CheckConstraint(f"length(reason) <= {REASON_LIMIT}", name="reason_is_short"),
         Index(None, "form_hash", "sent_hash", unique=True, postgresql_where=text("form_hash IS NOT NULL")),
         Index("photo_waiting_idx", "created_at", postgresql_where=text("state = 'waiting' AND report_id IS NOT NULL")),
     )  # fmt: skip
+
+
+class PhotoAppeal(Base):
+    """Why whoever sent a photo asks for another moderator's eyes, once a photo."""
+
+    __tablename__ = "photo_appeal"
+
+    photo_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True
+    )
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+    __table_args__ = (
+        CheckConstraint(f"length(reason) BETWEEN 1 AND {REASON_LIMIT}", name="reason_is_short"),
+    )
 
 
 class DiscardedPhoto(Base):

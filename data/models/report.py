@@ -175,6 +175,7 @@ class ReportContact(Base):
     name: Mapped[str] = mapped_column(server_default="")
     email: Mapped[str] = mapped_column(server_default="")
     phone: Mapped[str] = mapped_column(server_default="")
+    language: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint(f"length(name) <= {NAME_LIMIT}", name="name_is_short"),
@@ -184,7 +185,14 @@ class ReportContact(Base):
 
 
 class Support(Base):
-    """One neighbour's "affects me too". The supporter is a keyed hash, never a name."""
+    """One neighbour's "affects me too". The supporter is a keyed hash, never a name.
+
+    Attributes
+    ----------
+    counted_as : bytes or None
+        Where the same neighbour had joined a report close by before: the hash with that one. If both
+        turn out to be the same problem, they count once.
+    """
 
     __tablename__ = "support"
 
@@ -192,6 +200,7 @@ class Support(Base):
         BigInteger, ForeignKey("report.id", ondelete="CASCADE"), primary_key=True
     )
     supporter: Mapped[bytes] = mapped_column(primary_key=True)
+    counted_as: Mapped[bytes | None]
     at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 

@@ -8,10 +8,14 @@ from sqlalchemy.orm import Session
 
 from data.models import ReviewState
 from data.queries import audit
-from geo.statuses import Status
+from geo.statuses import Party, Status, refusal
 
 MOST_SHOWN = 20
 """Items of each kind that the queue shows at once, oldest first."""
+
+
+APPEAL_DAYS = 14
+"""How long whoever sent a photo can appeal against its refusal, and its files are kept for that."""
 
 
 class Decided(ValueError):  # noqa: N818 (it is the name of what happened)
@@ -53,7 +57,17 @@ class WaitingText:
 
 @dataclass(frozen=True, slots=True)
 class WaitingPhoto:
-    """A photo that waits."""
+    """A photo that waits.
+
+    Attributes
+    ----------
+    earlier_reason : str
+        Of an appeal: why the first moderator did not show it.
+    appeal : str
+        What its sender says to that; empty the first time.
+    own : bool
+        Whether the visitor has decided the first time: then another moderator decides now.
+    """
 
     id: int
     report_id: int
@@ -61,6 +75,9 @@ class WaitingPhoto:
     width: int
     height: int
     created_at: datetime
+    earlier_reason: str
+    appeal: str
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +123,16 @@ _TEXTS = """
 """
 
 
+_PHOTOS = """
+    SELECT photo.id, report_id, category_code, width, height, photo.created_at,
+        photo.reason AS earlier_reason, coalesce(appeal.reason, '') AS appeal,
+        appeal.photo_id IS NOT NULL AND visitor_reviewed(photo.id) AS own
+    FROM photo JOIN report ON report.id = report_id
+    LEFT JOIN photo_appeal AS appeal ON appeal.photo_id = photo.id
+    WHERE photo.state = 'waiting' AND visitor_moderates(report_id)
+"""
+
+
 def queue(session: Session) -> Queue:
     """Give what waits for a moderator.
 
@@ -121,13 +148,7 @@ def queue(session: Session) -> Queue:
     most = {"most": MOST_SHOWN}
     texts = session.execute(text(f"{_TEXTS} ORDER BY review.created_at, review.id LIMIT :most"), most)  # fmt: skip
     photos = session.execute(
-        text(
-            "SELECT photo.id, report_id, category_code, width, height, created_at "
-            "FROM photo JOIN report ON report.id = report_id "
-            "WHERE photo.state = 'waiting' AND visitor_moderates(report_id) "
-            "ORDER BY created_at, photo.id LIMIT :most"
-        ),
-        most,
+        text(f"{_PHOTOS} ORDER BY photo.created_at, photo.id LIMIT :most"), most
     )
     held = session.execute(
         text(
@@ -150,6 +171,12 @@ def queue(session: Session) -> Queue:
         [HeldReport(*row) for row in held],
         *counts,
     )
+
+
+def waiting_photo(session: Session, id: int) -> WaitingPhoto | None:
+    """Give one photo that waits; None where it does not wait, or not for the visitor."""
+    found = session.execute(text(f"{_PHOTOS} AND photo.id = :id"), {"id": id}).one_or_none()
+    return None if found is None else WaitingPhoto(*found)
 
 
 def waiting_text(session: Session, id: int) -> WaitingText | None:
@@ -204,36 +231,52 @@ def decide_text(
     audit.add(session, person_id, "text.decide", f"report {waiting.report_id}", detail)
 
 
-def show_photo(session: Session, id: int, person_id: int) -> None:
+def show_photo(session: Session, id: int, person_id: int) -> int:
     """Let everybody see a photo.
 
-    Raises
-    ------
-    Decided
-    """
-    _review(session, id, person_id, "photo.show", change="state = 'public'", values={})
-
-
-def refuse_photo(session: Session, id: int, person_id: int, reason: str) -> None:
-    """Never show a photo. Its files are deleted.
+    Returns
+    -------
+    int
+        Its report.
 
     Raises
     ------
     Decided
     """
-    change = "state = 'refused', key = NULL, reason = :reason"
-    _review(session, id, person_id, "photo.refuse", change=change, values={"reason": reason})
+    change = "state = 'public', reason = ''"
+    return _review(session, id, person_id, "photo.show", change=change, values={})
 
 
-def replace_photo(session: Session, id: int, person_id: int, *, key: str) -> None:
+def refuse_photo(session: Session, id: int, person_id: int, reason: str) -> int:
+    """Do not show a photo. Its files go once nobody can appeal any more (`forget_refused`).
+
+    Returns
+    -------
+    int
+        Its report.
+
+    Raises
+    ------
+    Decided
+    """
+    change = "state = 'refused', reason = :reason"
+    return _review(session, id, person_id, "photo.refuse", change=change, values={"reason": reason})
+
+
+def replace_photo(session: Session, id: int, person_id: int, *, key: str) -> int:
     """Put other files in place of a photo's own, which are deleted, and let everybody see them.
 
+    Returns
+    -------
+    int
+        Its report.
+
     Raises
     ------
     Decided
     """
-    change = "state = 'public', key = :key"
-    _review(session, id, person_id, "photo.blur", change=change, values={"key": key})
+    change = "state = 'public', reason = '', key = :key"
+    return _review(session, id, person_id, "photo.blur", change=change, values={"key": key})
 
 
 def _review(
@@ -244,11 +287,11 @@ def _review(
     *,
     change: str,
     values: dict[str, str],
-) -> None:
+) -> int:
     reviewed = session.execute(
         text(
-            f"UPDATE photo SET {change}, reviewed_by_id = :person_id "  # noqa: S608 (our own words)
-            "WHERE id = :id AND state = 'waiting' AND report_id IS NOT NULL RETURNING report_id"
+            f"UPDATE photo SET {change}, reviewed_by_id = :person_id, "  # noqa: S608 (our own words)
+            "reviewed_at = now() WHERE id = :id AND state = 'waiting' AND report_id IS NOT NULL RETURNING report_id"
         ),
         {"id": id, "person_id": person_id} | values,
     ).one_or_none()
@@ -257,6 +300,8 @@ def _review(
     detail = {name: value for name, value in values.items() if name == "reason"}
     subject = f"report {reviewed.report_id}"
     audit.add(session, person_id, action, subject, {"photo": id, **detail})
+    assert isinstance(reviewed.report_id, int)
+    return reviewed.report_id
 
 
 def hold(session: Session, report_id: int, person_id: int, reason: str) -> None:
@@ -282,9 +327,9 @@ def release(session: Session, report_id: int, person_id: int, reason: str) -> No
 
 def _move(session: Session, report_id: int, person_id: int, to: Status, reason: str) -> None:
     before = session.scalar(text("SELECT status FROM report WHERE id = :id"), {"id": report_id})
-    held = before == Status.HELD
-    if before is None or held == (to is Status.HELD):
+    if before is None or refusal(Status(before), to, {Party.MODERATOR}, reason=reason):
         raise Decided
+    held = before == Status.HELD
     moved = session.execute(
         text(
             "UPDATE report SET status = CAST(:to AS report_status), "
@@ -400,6 +445,95 @@ def appeal(session: Session, report_id: int, reason: str) -> None:
         raise Decided
     session.execute(
         text("INSERT INTO text_review (report_id, round) VALUES (:id, 2)"), {"id": report_id}
+    )
+
+
+def appeal_photo(session: Session, id: int, reason: str) -> None:
+    """Ask for another moderator's eyes on a photo, once.
+
+    Parameters
+    ----------
+    session : Session
+        Of whoever sent it. Nothing is committed here.
+    id : int
+        Of a photo.
+    reason : str
+
+    Raises
+    ------
+    Decided
+        Where there is nothing to appeal against, or not any more.
+    """
+    asked = text("SELECT photo_appeal_add(:id, :reason)")
+    if not session.scalar(asked, {"id": id, "reason": reason}):
+        raise Decided
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where to write to whoever sent a report.
+
+    Attributes
+    ----------
+    language : str or None
+        None where it is not known.
+    knows : bool
+        Whether they can sign in and see the report as its sender.
+    """
+
+    email: str
+    language: str | None
+    knows: bool
+
+
+def sender(session: Session, report_id: int) -> Sender | None:
+    """Give where to write to whoever sent a report; None for nobody, or to whoever moderates nothing."""
+    found = session.execute(
+        text("SELECT email, language, knows FROM report_sender(:id)"), {"id": report_id}
+    ).one_or_none()
+    return None if found is None else Sender(*found)
+
+
+@dataclass(frozen=True, slots=True)
+class Photographed:
+    """How many photos of a report stand where."""
+
+    waiting: int
+    public: int
+    refused: int
+
+
+def photographed(session: Session, report_id: int) -> Photographed:
+    """Count the photos of a report, for a moderator."""
+    found = session.execute(
+        text(
+            "SELECT count(*) FILTER (WHERE state = 'waiting'), "
+            "count(*) FILTER (WHERE state = 'public'), count(*) FILTER (WHERE state = 'refused') "
+            "FROM photo WHERE report_id = :id"
+        ),
+        {"id": report_id},
+    ).one()
+    return Photographed(*found)
+
+
+def forget_refused(session: Session) -> None:
+    """Give up the files of refused photos once nobody can appeal any more.
+
+    That is at once without an account to do it from, or after an appeal; else after `APPEAL_DAYS`.
+
+    Parameters
+    ----------
+    session : Session
+        As the owner of the store. Nothing is committed here.
+    """
+    session.execute(
+        text(
+            "UPDATE photo SET key = NULL FROM report WHERE report.id = report_id "
+            "AND photo.state = 'refused' AND key IS NOT NULL AND (reporter_id IS NULL "
+            "OR photo_was_appealed(photo.id) "
+            "OR reviewed_at < now() - make_interval(days => :days))"
+        ),
+        {"days": APPEAL_DAYS},
     )
 
 

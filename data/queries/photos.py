@@ -138,6 +138,8 @@ class ShownPhoto:
         Everybody gets only public ones; the reporter and moderators all.
     reason : str
         Why it is refused.
+    can_appeal : bool
+        Whether the visitor may ask for another moderator's eyes.
     """
 
     id: int
@@ -145,14 +147,16 @@ class ShownPhoto:
     width: int
     height: int
     reason: str
+    can_appeal: bool
 
 
 def of_report(session: Session, report_id: int) -> list[ShownPhoto]:
     """Give the photos of a report that the visitor may see, in the order in which they came."""
     found = session.execute(
         text(
-            "SELECT id, state, width, height, reason FROM photo WHERE report_id = :report_id "
-            "ORDER BY id"
+            "SELECT id, state, width, height, reason, state = 'refused' AND key IS NOT NULL "
+            "AND visitor_reported(report_id) AND NOT photo_was_appealed(id) AS can_appeal "
+            "FROM photo WHERE report_id = :report_id ORDER BY id"
         ),
         {"report_id": report_id},
     )

@@ -1,7 +1,7 @@
 """Reports: sent in once, read by everybody as far as they are public."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -34,6 +34,11 @@ from geo.statuses import OPEN, PUBLIC, Status
 
 NEAR_M = 250
 """Metres around a report within which its page lists others."""
+
+BESIDE_M = 150.0
+"""Metres within which two reports may be of the same problem."""
+
+MOST_BESIDE = 100
 
 MOST_NEAR = 5
 """Reports such a list names at the most."""
@@ -107,6 +112,7 @@ class NewReport:
     contact: Contact = Contact()
     reporter_id: int | None = None
     on_behalf_of_id: int | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +154,8 @@ WITH used AS (
     INSERT INTO report_event (report_id, at, kind, to_status)
     SELECT id, reported_at, 'status', status FROM made
 ), reached AS (
-    INSERT INTO report_contact (report_id, name, email, phone)
-    SELECT id, :name, :email, :phone FROM made WHERE CAST(:reachable AS boolean)
+    INSERT INTO report_contact (report_id, name, email, phone, language)
+    SELECT id, :name, :email, :phone, :language FROM made WHERE CAST(:reachable AS boolean)
 ), waiting AS (
     INSERT INTO text_review (report_id) SELECT id FROM made WHERE CAST(:text_waits AS boolean)
 )
@@ -210,6 +216,7 @@ def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> S
                 "name": new.contact.name,
                 "email": new.contact.email,
                 "phone": new.contact.phone,
+                "language": new.language,
                 "reachable": new.contact != Contact(),
                 "reporter_id": new.reporter_id,
                 "on_behalf_of_id": new.on_behalf_of_id,
@@ -328,7 +335,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
     # Of the reports for which it stands, too.
     counted = aliased(Report)
     supports = (
-        select(func.count())
+        select(func.count(func.coalesce(Support.counted_as, Support.supporter).distinct()))
         .select_from(Support)
         .join(counted, counted.id == Support.report_id)
         .where(or_(counted.id == id, counted.duplicate_of_id == id))
@@ -629,8 +636,13 @@ class Supported:
 
 SUPPORT = """
 WITH given AS (
-    INSERT INTO support (report_id, supporter)
-    SELECT id, :supporter FROM report
+    INSERT INTO support (report_id, supporter, counted_as)
+    SELECT id, :supporter, (
+        SELECT coalesce(counted_as, supporter) FROM support
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:marks AS bytea[])) AS near (id, mark)
+            ON report_id = near.id AND supporter = mark
+        ORDER BY at, report_id LIMIT 1
+    ) FROM report
     WHERE id = :id AND status = ANY (CAST(:open AS report_status[]))
     ON CONFLICT DO NOTHING
     RETURNING report_id
@@ -659,7 +671,39 @@ class NotOpen(ValueError):  # noqa: N818 (it is the name of what happened)
         self.status = status
 
 
-def support(session: Session, id: int, supporter: bytes) -> Supported | None:
+_BESIDE = text("""
+    SELECT other.id FROM report AS one
+    JOIN report AS other ON other.id <> one.id
+        AND other.public_geom && ST_Expand(one.public_geom, :wide, :tall)
+        AND ST_DWithin(ST_Transform(other.public_geom, :srid),
+            ST_Transform(one.public_geom, :srid), :radius_m)
+    WHERE one.id = :id AND EXISTS (SELECT FROM support WHERE report_id = other.id)
+    ORDER BY other.id DESC LIMIT :most
+""")
+
+
+def beside(session: Session, id: int) -> list[int]:
+    """Give reports that neighbours have joined and that may be of the same problem as another one.
+
+    Parameters
+    ----------
+    session : Session
+    id : int
+
+    Returns
+    -------
+    list of int
+        At most `MOST_BESIDE` within `BESIDE_M` of its public position, the newest first.
+    """
+    tall = 1.01 * BESIDE_M / _METRES_PER_DEGREE
+    # Twice as wide does for all cities up to 60 degrees north.
+    asked = {"id": id, "tall": tall, "wide": 2 * tall, "srid": CITY_SRID, "radius_m": BESIDE_M}
+    return [*session.scalars(_BESIDE, asked | {"most": MOST_BESIDE})]
+
+
+def support(
+    session: Session, id: int, supporter: bytes, near: Mapping[int, bytes] | None = None
+) -> Supported | None:
     """Count a neighbour's "affects me too", once a neighbour.
 
     Parameters
@@ -670,6 +714,8 @@ def support(session: Session, id: int, supporter: bytes) -> Supported | None:
         Of a report.
     supporter : bytes
         Keyed hash of who it is; never a name or an address.
+    near : mapping of int to bytes, optional
+        The same neighbour's hash with each report that may be of the same problem.
 
     Returns
     -------
@@ -683,7 +729,13 @@ def support(session: Session, id: int, supporter: bytes) -> Supported | None:
     """
     found = session.execute(
         _SUPPORT,
-        {"id": id, "supporter": supporter, "open": [status.value for status in OPEN]},
+        {
+            "id": id,
+            "supporter": supporter,
+            "open": [status.value for status in OPEN],
+            "ids": list(near or ()),
+            "marks": list((near or {}).values()),
+        },
     ).one_or_none()
     if found is None:
         return None

@@ -288,7 +288,7 @@ def _version() -> ColumnElement[int]:
 def _supports() -> ColumnElement[int]:
     merged = aliased(Report)
     return (
-        select(func.count())
+        select(func.count(func.coalesce(Support.counted_as, Support.supporter).distinct()))
         .select_from(Support)
         .join(merged, merged.id == Support.report_id)
         .where(or_(merged.id == Report.id, merged.duplicate_of_id == Report.id))

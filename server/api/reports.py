@@ -23,7 +23,7 @@ from server.schemas.reports import (
     TimelineOut,
     position_of,
 )
-from server.supporters import neighbour, remember, supporter
+from server.supporters import join, neighbour, remember
 
 router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
 
@@ -99,7 +99,7 @@ def support_report(
     language = request.state.language
     name = neighbour(request)
     try:
-        supported = reports.support(session, id, supporter(positions.secret, name, id))
+        supported = join(session, positions.secret, name, id)
     except NotOpen as error:
         raise not_open(error, language) from error
     if supported is None:

@@ -1,7 +1,8 @@
 """What waits for a moderator: texts in which something points at a person, photos, held reports."""
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypedDict
 
@@ -20,7 +21,8 @@ from geo.categories import BY_CODE, N_
 from geo.places import plain_text
 from geo.roles import Role
 from server import screening, visitors
-from server.dependencies import Reading, Who, Writing, own_site
+from server.decisions import tell_of_photos, tell_of_text
+from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
 from server.pages.photos import put, store_of
@@ -34,7 +36,10 @@ router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
 MODERATORS = (Role.MODERATOR, Role.ADMINISTRATOR)
 BOXES_LIMIT = 20
-"""Parts of one photo that can be blurred at once."""
+"""Parts of one photo that can be dragged over at once."""
+
+COLUMNS, ROWS = 12, 9
+"""Squares of the grid by which parts are chosen without a mouse or finger."""
 
 _BOX = re.compile(r"(0|1|0?\.\d+|1\.0+)" + r",(0|1|0?\.\d+|1\.0+)" * 3)
 
@@ -124,6 +129,7 @@ def decide_text(
     id: int,
     visitor: Who,
     session: Writing,
+    settings: Chosen,
     decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
     public_text: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
@@ -153,6 +159,91 @@ def decide_text(
         )
     except Decided as error:
         raise _decided(language) from error
+    tell_of_text(session, settings, waiting.report_id, state, final=waiting.round == 2)
+    return RedirectResponse("/moderation?done=1", 303)
+
+
+class PhotoPage(TypedDict):
+    """What the page of one photo shows."""
+
+    photo: WaitingPhoto
+    squares: Sequence[int]
+    columns: int
+    categories: dict[str, str]
+    fault: str
+
+
+@router.get("/moderation/photos/{id:int}")
+def read_photo(request: Request, id: int, visitor: Who, session: Reading) -> HTMLResponse:
+    """Show one photo under numbered squares, of which any can be blurred."""
+    visitors.require(request, visitor, MODERATORS)
+    return _photo_page(request, session, id)
+
+
+def _photo_page(request: Request, session: Session, id: int, fault: str = "") -> HTMLResponse:
+    photo = moderation.waiting_photo(session, id) if id < 2**63 else None
+    if photo is None or photo.own:
+        raise _decided(request.state.language)
+    context = PhotoPage(
+        photo=photo,
+        squares=range(1, COLUMNS * ROWS + 1),
+        columns=COLUMNS,
+        categories={code: category.name for code, category in BY_CODE.items()},
+        fault=fault,
+    )
+    return page(request, "moderation_photo.html", context, status=422 if fault else 200)
+
+
+def joined(squares: Collection[int]) -> list[Box]:
+    """Give the parts of a photo that numbered squares make up.
+
+    Squares side by side become one part, and equal rows below each other too: the larger a part, the
+    less is left of what it hides.
+
+    Parameters
+    ----------
+    squares : collection of int
+        From 1, row by row.
+    """
+    parts: dict[tuple[int, int], Box] = {}
+    found: list[Box] = []
+    for row in range(ROWS):
+        columns = [column for column in range(COLUMNS) if row * COLUMNS + column + 1 in squares]
+        runs = [
+            [column for _place, column in run]
+            for _start, run in itertools.groupby(enumerate(columns), lambda at: at[1] - at[0])
+        ]
+        below: dict[tuple[int, int], Box] = {}
+        for run in runs:
+            span = run[0], len(run)
+            above = parts.pop(span, None)
+            top, height = (above.top, above.height) if above else (row / ROWS, 0)
+            below[span] = Box(run[0] / COLUMNS, top, len(run) / COLUMNS, height + 1 / ROWS)
+        found += parts.values()
+        parts = below
+    return [*found, *parts.values()]
+
+
+@router.post("/moderation/photos/{id:int}/squares", response_model=None)
+def blur_squares(
+    *,
+    request: Request,
+    id: int,
+    visitor: Who,
+    session: Writing,
+    settings: Chosen,
+    square: Annotated[list[int], Form()] = [],  # noqa: B006 (FastAPI copies it)
+) -> HTMLResponse | RedirectResponse:
+    """Blur the squares that were chosen, for good, and show the photo."""
+    person_id = _moderator(request, visitor)
+    if not set(square) & set(range(1, COLUMNS * ROWS + 1)):
+        _ = request.state.language.gettext
+        return _photo_page(request, session, id, _("Choose one square at least."))
+    try:
+        report_id = _blur(request, session, min(id, 2**63 - 1), person_id, joined(set(square)))
+    except Decided as error:
+        raise _decided(request.state.language) from error
+    tell_of_photos(session, settings, report_id)
     return RedirectResponse("/moderation?done=1", 303)
 
 
@@ -163,6 +254,7 @@ def decide_photo(
     id: int,
     visitor: Who,
     session: Writing,
+    settings: Chosen,
     decision: Annotated[Literal["public", "refused"], Form()],
     box: Annotated[list[str], Form()] = [],  # noqa: B006 (FastAPI copies it)
     reason: Annotated[str, Form()] = "",
@@ -174,19 +266,18 @@ def decide_photo(
     boxes = _boxes(box, language)
     try:
         if decision == "refused":
-            moderation.refuse_photo(session, id, person_id, _reason(reason, language))
+            report_id = moderation.refuse_photo(session, id, person_id, _reason(reason, language))
         elif boxes:
-            _blur(request, session, id, person_id, boxes)
+            report_id = _blur(request, session, id, person_id, boxes)
         else:
-            moderation.show_photo(session, id, person_id)
+            report_id = moderation.show_photo(session, id, person_id)
     except Decided as error:
         raise _decided(language) from error
+    tell_of_photos(session, settings, report_id)
     return RedirectResponse("/moderation?done=1", 303)
 
 
-def _blur(
-    request: Request, session: Session, id: int, person_id: int, boxes: Sequence[Box]
-) -> None:
+def _blur(request: Request, session: Session, id: int, person_id: int, boxes: Sequence[Box]) -> int:
     store, key = store_of(request), new_key()
     found = photos.files(session, id)
     try:
@@ -201,7 +292,7 @@ def _blur(
             _("Not at this moment"),
             _("The photo could not be blurred just now. Try again in a minute."),
         ) from error
-    moderation.replace_photo(session, id, person_id, key=key)
+    return moderation.replace_photo(session, id, person_id, key=key)
 
 
 def _boxes(sent: Sequence[str], language: Language) -> list[Box]:
@@ -251,13 +342,37 @@ def appeal(
     try:
         moderation.appeal(session, min(id, 2**63 - 1), _reason(reason, language))
     except Decided as error:
-        _ = language.gettext
-        raise Problem(
-            409,
-            _("Nothing to appeal against"),
-            _("There is no decision that you can appeal against, or you have done so already."),
-        ) from error
+        raise _nothing_to_appeal(language) from error
     return RedirectResponse(f"/reports/{id}#text", 303)
+
+
+@router.post("/reports/{id:int}/photos/{photo_id:int}/appeal")
+def appeal_photo(
+    *,
+    request: Request,
+    id: int,
+    photo_id: int,
+    visitor: Who,
+    session: Writing,
+    reason: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Ask for another moderator's eyes on a photo."""
+    visitors.require(request, visitor)
+    language = request.state.language
+    try:
+        moderation.appeal_photo(session, min(photo_id, 2**63 - 1), _reason(reason, language))
+    except Decided as error:
+        raise _nothing_to_appeal(language) from error
+    return RedirectResponse(f"/reports/{id}#photos", 303)
+
+
+def _nothing_to_appeal(language: Language) -> Problem:
+    _ = language.gettext
+    return Problem(
+        409,
+        _("Nothing to appeal against"),
+        _("There is no decision that you can appeal against, or you have done so already."),
+    )
 
 
 def _moderator(request: Request, visitor: Visitor) -> int:

@@ -21,9 +21,9 @@ from geo.places import plain_text
 from geo.statuses import OPEN, Status
 from layers.atlas import Atlas, Mark, Options, View, atlas, view_of
 from layers.reports import Reports
+from server import limits
 from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language, language
-from server.limits import limit_supports
 from server.pages.following import OnReport, on_report
 from server.pages.map import KINDS, STATUSES, raster
 from server.pages.moderation import Moderated, moderated
@@ -34,7 +34,7 @@ from server.report_words import not_found, not_open
 from server.screening import screen
 from server.settings import Settings
 from server.submissions import description_faults
-from server.supporters import neighbour, remember, supporter
+from server.supporters import join, neighbour, remember, supporter
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
@@ -270,7 +270,7 @@ def _told(entries: Sequence[TimelineEntry]) -> list[Line]:
     return lines
 
 
-@router.post("/reports/{id:int}/support", dependencies=[Depends(limit_supports)])
+@router.post("/reports/{id:int}/support", response_model=None)
 def support_form(
     *,
     request: Request,
@@ -279,17 +279,19 @@ def support_form(
     positions: Places,
     token: Annotated[str, Form()] = "",
     description: Annotated[str, Form()] = "",
-) -> RedirectResponse:
+) -> HTMLResponse | RedirectResponse:
     """Count a neighbour, keep for the staff what they wrote, and show the report again."""
     language = request.state.language
     name = neighbour(request)
     note = _note(description, language)
     try:
-        found = (
-            reports.support(session, id, supporter(positions.secret, name, id))
-            if id < 2**63
-            else None
-        )
+        limits.count_from_here(request, limits.supports_from_address(request))
+    except limits.TooMany as error:
+        context = {"id": id, "token": token, "note": note, "wait": limits.said(request, error)}
+        headers = {"Retry-After": str(error.retry_after_s)}
+        return page(request, "report_later.html", context, status=429, headers=headers)
+    try:
+        found = join(session, positions.secret, name, id) if id < 2**63 else None
     except NotOpen as error:
         raise not_open(error, language) from error
     if found is None:

@@ -5,6 +5,8 @@ from sqlalchemy import make_url
 
 from data.cluster import State
 from server import sheets
+from tests.identity_provider import open_provider
+from tests.photo_bucket import open_store
 
 
 def execute(url: str, statement: str) -> None:
@@ -125,3 +127,36 @@ def test_a_server_that_cannot_write_pdf_is_found(own, porchlight, monkeypatch, t
     assert code == 1
     assert "FAIL Sheets on paper: no PDF can be written: a library is missing: libpango" in said
     assert "apt-get install libpango-1.0-0" in said
+
+
+def test_a_photo_bucket_is_tried_and_whether_it_is_private(own, porchlight, monkeypatch, tmp_path):
+    with open_store(tmp_path / "s3") as store:
+        bucket = store.bucket
+        for name, value in (
+            ("BUCKET", bucket.name),
+            ("ENDPOINT", bucket.endpoint),
+            ("ACCESS_KEY", bucket.access_key),
+            ("SECRET_KEY", bucket.secret_key),
+        ):
+            monkeypatch.setenv(f"PORCHLIGHT_S3_{name}", value)
+        code, said = porchlight("doctor")
+        assert code == 0
+        assert "Photo bucket: porchlight, which only this program reads" in said
+        assert store.files() == []
+    code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Photo bucket: porchlight can not be used" in said
+
+
+def test_a_sign_in_provider_is_asked_for_its_description(own, porchlight, monkeypatch):
+    monkeypatch.setenv("PORCHLIGHT_PUBLIC_URL", "https://porchlight.example.org")
+    monkeypatch.setenv("PORCHLIGHT_OIDC_CLIENT_ID", "porchlight")
+    with open_provider() as provider:
+        monkeypatch.setenv("PORCHLIGHT_OIDC_ISSUER", provider.issuer)
+        code, said = porchlight("doctor")
+        assert code == 0
+        assert "come back to https://porchlight.example.org/sign-in/provider/back" in said
+        monkeypatch.setenv("PORCHLIGHT_OIDC_ISSUER", f"{provider.issuer}/another")
+        code, said = porchlight("doctor")
+    assert code == 1
+    assert "FAIL Sign-in provider: " in said

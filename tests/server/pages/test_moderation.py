@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from data.models import (
     AuditEntry,
+    Mail,
     Photo,
     PhotoState,
     Report,
@@ -20,9 +21,12 @@ from data.models import (
 from data.photo_store import PhotoFolder, Size
 from geo.roles import Role
 from geo.statuses import Status
+from server.pages.moderation import COLUMNS, ROWS, joined
+from server.photos import Box
 from server.upkeep import delete_discarded, forget
 from tests.people import person, signed_in
 from tests.places import IN_EASTSIDE, found_city
+from tests.reports import send as send_report
 from tests.server.test_photos import opened, picture, written
 
 HELD = "Dark at night. Call me: 816-555-0142."
@@ -272,6 +276,7 @@ class TestPhotos:
     def test_refused_its_files_are_deleted(self, photo, client, engine, settings, sign_in):
         sign_in(Role.MODERATOR)
         assert self.decide(client, photo, "refused", reason="A face").status_code == 303
+        forget(engine, 90)  # nobody can appeal without an account
         assert (self.now(engine).state, self.now(engine).key) == (PhotoState.REFUSED, None)
         store = PhotoFolder(settings.var / "photos")
         assert delete_discarded(engine, store) == 1
@@ -284,6 +289,73 @@ class TestPhotos:
         self.decide(client, self.now(engine), "refused", reason="A face")
         sign_in(id=author)
         assert "A face" in client.get(answer.headers["location"]).text
+
+    def test_its_author_appeals_once_and_another_moderator_decides(
+        self, client, engine, sign_in, send
+    ):
+        author = sign_in()
+        answer = send("", files=[("photos", ("a.png", written(picture(), "PNG")))])
+        page = answer.headers["location"].partition("?")[0]
+        first = sign_in(Role.MODERATOR)
+        photo = self.now(engine)
+        self.decide(client, photo, "refused", reason="A face")
+        forget(engine, 90)
+        path = f"{page}/photos/{photo.id}/appeal"
+        client.cookies.clear()
+        assert client.get(f"/photos/{photo.id}/large.webp").status_code == 404
+        assert client.post(path, data={"reason": "x"}).status_code == 401
+        sign_in()
+        assert client.post(path, data={"reason": "x"}).status_code == 409
+        sign_in(id=author)
+        assert path in client.get(page).text
+        assert client.post(path, data={"reason": "It is a statue"}).status_code == 200
+        assert path not in client.get(page).text
+        sign_in(id=first)
+        assert "another moderator decides" in client.get("/moderation").text
+        assert self.decide(client, photo, "public").status_code == 409
+        second = sign_in(Role.MODERATOR)
+        queue = client.get("/moderation").text
+        assert "It is a statue" in queue
+        assert "A face" in queue
+        self.decide(client, photo, "refused", reason="A face all the same")
+        assert self.now(engine).reviewed_by_id == second
+        sign_in(id=author)
+        assert client.post(path, data={"reason": "Once more"}).status_code == 409
+        forget(engine, 90)
+        assert self.now(engine).key is None
+
+    def test_after_two_weeks_nobody_appeals(self, client, engine, sign_in, send):
+        author = sign_in()
+        answer = send("", files=[("photos", ("a.png", written(picture(), "PNG")))])
+        page = answer.headers["location"].partition("?")[0]
+        sign_in(Role.MODERATOR)
+        self.decide(client, self.now(engine), "refused", reason="A face")
+        with Session(engine) as session:
+            session.execute(update(Photo).values(reviewed_at=text("now() - interval '15 days'")))
+            session.commit()
+        forget(engine, 90)
+        sign_in(id=author)
+        path = f"{page}/photos/{self.now(engine).id}/appeal"
+        assert path not in client.get(page).text
+        assert client.post(path, data={"reason": "Late"}).status_code == 409
+
+    def test_squares_are_blurred_without_a_pointer(self, photo, client, engine, sign_in):
+        sign_in(Role.MODERATOR)
+        page = client.get(f"/moderation/photos/{photo.id}").text
+        assert page.count('name="square"') == COLUMNS * ROWS
+        path = f"/moderation/photos/{photo.id}/squares"
+        none = client.post(path)
+        assert none.status_code == 422
+        assert "Choose one square at least" in none.text
+        chosen = [row * COLUMNS + column + 1 for row in (2, 3, 4) for column in (3, 4, 5)]
+        answer = client.post(path, data={"square": chosen}, follow_redirects=False)
+        assert answer.status_code == 303
+        assert self.now(engine).state is PhotoState.PUBLIC
+        client.cookies.clear()
+        shown = opened(client.get(f"/photos/{photo.id}/large.webp").content).convert("L")
+        darkest, lightest = shown.crop((210, 290, 390, 310)).getextrema()
+        assert lightest - darkest < 40
+        assert client.post(path, data={"square": chosen}).status_code == 401
 
     def test_marked_parts_are_blurred_in_a_new_file(self, photo, client, engine, settings, sign_in):
         sign_in(Role.MODERATOR)
@@ -311,7 +383,100 @@ class TestPhotos:
         assert self.now(engine).state is PhotoState.WAITING
 
 
+def test_squares_side_by_side_are_one_part():
+    assert joined({1}) == [Box(0, 0, 1 / COLUMNS, 1 / ROWS)]
+    block = {1, 2, COLUMNS + 1, COLUMNS + 2}
+    assert joined(block) == [Box(0, 0, 2 / COLUMNS, 2 / ROWS)]
+    assert joined({1, 3}) == [joined({1})[0], joined({3})[0]]
+    hook = joined(block | {2 * COLUMNS + 1})
+    assert sum(box.width * box.height for box in hook) == pytest.approx(5 / (COLUMNS * ROWS))
+    assert joined(set(range(1, COLUMNS * ROWS + 1)))[0].height == pytest.approx(1)
+
+
+class TestMail:
+    """What whoever left an address is told of decisions."""
+
+    ANN = "ann@example.org"
+
+    def sent(self, engine) -> list[Mail]:
+        with Session(engine) as session:
+            return list(session.scalars(select(Mail).order_by(Mail.id)))
+
+    def decide_photo(self, client, engine, decision, **values):
+        with Session(engine) as session:
+            waiting = select(Photo.id).where(Photo.state == PhotoState.WAITING).order_by(Photo.id)
+            id = session.scalars(waiting).first()
+        client.post(f"/moderation/photos/{id}", data=values | {"decision": decision})
+
+    def test_a_text_in_the_language_of_the_form_and_without_a_word_of_it(
+        self, send, client, engine, sign_in
+    ):
+        client.cookies.set("language", "es")
+        asked = send(email=self.ANN)
+        send(page=asked.text, screened=fields(asked.text)["screened"], email=self.ANN)
+        sign_in(Role.MODERATOR)
+        decide(client, engine, "shortened", public_text="Dark.", reason="The number of Mr. Canary")
+        (mail,) = self.sent(engine)
+        assert mail.recipient == self.ANN
+        assert mail.subject == f"Un moderador revisó su reporte {report(engine).id}"
+        assert f"/reports/{report(engine).id}" in mail.text
+        for private in ("0142", "Canary", "Dark"):
+            assert private not in mail.text + mail.subject
+
+    def test_photos_once_the_last_is_decided(self, send, client, engine, sign_in):
+        files = [("photos", (f"{n}.png", written(picture(40, 40 + n), "PNG"))) for n in range(3)]
+        send("", files=files, email=self.ANN)
+        sign_in(Role.MODERATOR)
+        self.decide_photo(client, engine, "public")
+        self.decide_photo(client, engine, "refused", reason="Mr. Canary")
+        assert self.sent(engine) == []
+        self.decide_photo(client, engine, "public")
+        (mail,) = self.sent(engine)
+        assert "2 photos are shown now. 1 photo is not shown" in mail.text
+        assert "Canary" not in mail.text
+
+    def test_who_has_an_account_is_told_of_appeals(self, send, client, engine, sign_in):
+        with Session(engine) as session:
+            author = person(session, email=self.ANN)
+            session.commit()
+        sign_in(id=author)
+        asked = send(email="another@example.org")
+        send(page=asked.text, screened=fields(asked.text)["screened"], email="another@example.org")
+        sign_in(Role.MODERATOR)
+        decide(client, engine, "refused", reason="x")
+        (mail,) = self.sent(engine)
+        assert mail.recipient == self.ANN
+        assert "There you can appeal" in mail.text
+
+    def test_who_left_no_address_gets_none(self, held, client, engine, sign_in):
+        sign_in(Role.MODERATOR)
+        decide(client, engine, "approved")
+        assert self.sent(engine) == []
+
+    def test_only_moderators_learn_where_to_write(self, send, engine):
+        send("", email=self.ANN)
+        with Session(engine) as session:
+            session.execute(text("SET LOCAL ROLE porchlight_web"))
+            assert session.execute(text("SELECT * FROM report_sender(1)")).all() == []
+
+
 class TestWholeReports:
+    def test_what_stands_for_another_is_not_held_past_the_way_of_reports(
+        self, held, client, engine, sign_in
+    ):
+        with Session(engine) as session:
+            other = send_report(session)
+            session.execute(
+                update(Report).where(Report.id != other).values(
+                    status=Status.DUPLICATE, duplicate_of_id=other
+                )
+            )  # fmt: skip
+            session.commit()
+        sign_in(Role.MODERATOR)
+        id = held.rpartition("/")[2]
+        hold = {"held": "true", "reason": "Names a person"}
+        assert client.post(f"/moderation/reports/{id}", data=hold).status_code == 409
+
     def test_held_it_is_out_of_sight_until_it_is_released(self, held, client, engine, sign_in):
         id = report(engine).id
         sign_in(Role.MODERATOR)

@@ -4,10 +4,12 @@ import re
 import time
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from data.models import DiscardedPhoto, Photo, PhotoState, Report
+from data.photo_bucket import PhotoBucket
 from data.photo_store import PhotoFolder, Size
 from data.queries import photos
 from geo.roles import Role
@@ -15,6 +17,7 @@ from geo.statuses import Status
 from server.photos import LARGE
 from server.upkeep import delete_discarded, delete_orphans, forget
 from tests.people import person, signed_in
+from tests.photo_bucket import open_store
 from tests.places import IN_EASTSIDE, IN_WESTSIDE, found_city
 from tests.server.test_photos import heic, opened, picture, written
 
@@ -68,6 +71,7 @@ def moderator(client, engine):
     return signed_in(client, engine, id)
 
 
+BOX = "0.25,0.25,0.25,0.25"
 JPEG, OTHER = written(picture(2000, 1000)), written(picture(300, 200, colour="blue"))
 
 
@@ -231,6 +235,76 @@ def test_the_folder_takes_no_other_names(store):
     for key in ("../../etc/passwd", "", "a" * 31, "a/" * 16):
         with pytest.raises(ValueError, match="not the key"):
             store.get(key, Size.LARGE)
+
+
+class TestBucket:
+    """The same pages over a bucket in a real S3-compatible store."""
+
+    @pytest.fixture
+    def s3(self, tmp_path):
+        with open_store(tmp_path / "s3") as store:
+            yield store
+
+    @pytest.fixture
+    def settings(self, settings, s3):
+        bucket = s3.bucket
+        return settings.model_copy(
+            update={
+                "reports_per_hour": 1_000,
+                "s3_bucket": bucket.name,
+                "s3_endpoint": bucket.endpoint,
+                "s3_access_key": bucket.access_key,
+                "s3_secret_key": SecretStr(bucket.secret_key),
+            }
+        )
+
+    def test_a_photo_goes_in_is_shown_by_our_rules_and_is_erased(self, send, client, engine, s3):
+        send(JPEG)
+        (photo,) = rows(engine)
+        assert s3.files() == [f"{photo.key}.large.webp", f"{photo.key}.small.webp"]
+        path = f"/photos/{photo.id}/large.webp"
+        assert client.get(path).status_code == 404
+        moderator(client, engine)
+        client.post(f"/moderation/photos/{photo.id}", data={"decision": "public", "box": BOX})
+        client.cookies.clear()
+        assert opened(client.get(path).content).size == (LARGE, 800)
+        bucket = PhotoBucket(s3.bucket)
+        assert delete_discarded(engine, bucket) == 1  # the one that is not blurred
+        bucket.put("o" * 32, Size.LARGE, b"orphan")
+        assert delete_orphans(engine, bucket, older_than_s=-5) == 1
+        with Session(engine) as session:
+            session.delete(session.scalars(select(Report)).one())
+            session.commit()
+        assert delete_discarded(engine, bucket) == 1
+        assert s3.files() == []
+
+    def test_while_it_is_away_reports_are_taken_and_nothing_is_lost(self, send, client, engine, s3):
+        send(OTHER)
+        (photo,) = rows(engine)
+        moderator(client, engine)
+        client.post(f"/moderation/photos/{photo.id}", data={"decision": "public"})
+        client.cookies.clear()
+        s3.stop()
+        shown = client.get(f"/photos/{photo.id}/large.webp")
+        assert (shown.status_code, shown.headers["retry-after"]) == (503, "60")
+        faulty = send(JPEG, description="what I typed")
+        assert faulty.status_code == 422
+        assert "Photos cannot be kept at this moment" in faulty.text
+        assert "what I typed" in faulty.text
+        assert send(page=faulty.text, new="1").status_code == 303
+        assert len(rows(engine)) == 1
+
+    def test_half_of_a_photo_leaves_no_row_and_is_swept(self, send, engine, s3, monkeypatch):
+        key = "k" * 32
+        in_the_way = s3.folder / "photos" / key[:2] / f"{key}.small.webp" / "something"
+        in_the_way.mkdir(parents=True)
+        monkeypatch.setattr("server.pages.photos.new_key", lambda: key)
+        assert send(JPEG).status_code == 422
+        assert rows(engine) == []
+        in_the_way.rmdir()
+        in_the_way.parent.rmdir()
+        delete_orphans(engine, PhotoBucket(s3.bucket), older_than_s=-5)
+        assert s3.files() == []
 
 
 @pytest.mark.parametrize("settings", [1], indirect=True)
