@@ -43,6 +43,7 @@ from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
 from server.pages import snapshot as snapshot_page
+from server.pages import walks as walk_pages
 from server.pages import watch_words as words_pages
 from server.pages import work as work_pages
 from server.pages.page import STATIC
@@ -172,6 +173,7 @@ def create_app(settings: Settings) -> FastAPI:
         boundary_pages,
         sheet_pages,
         words_pages,
+        walk_pages,
         work_pages,
         feed_pages,
         followed_area,
