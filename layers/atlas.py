@@ -24,6 +24,7 @@ MODULES: tuple[str, ...] = (
     "draw",
     "features",
     "filters",
+    "hot_spots",
     "inline",
     "legend",
     "live",
@@ -104,9 +105,10 @@ class Options:
 
     Attributes
     ----------
-    mode : {"browse", "look", "pick", "draw", "snapshot"}
+    mode : {"browse", "look", "pick", "draw", "cells", "snapshot"}
         Look around and share the view; look at one place, with a pin where the view opens; choose
-        a place for a form; draw a boundary for a form; or stand alone in a file.
+        a place for a form; draw a boundary for a form; show cells of an analysis; or stand alone in a
+        file.
     shown : collection of str or None
         Names of the layers that are on at first; None leaves it to each layer.
     asset : callable
@@ -127,10 +129,12 @@ class Options:
     marks : tuple of Mark
         What the modes "look" and "draw" mark with numbers.
     ground : tuple or None
-        What the mode "look" outlines and goes to in place of a pin, and its id.
+        What the modes "look" and "cells" outline and go to in place of a pin, and its id.
+    cells : str
+        URL of what the mode "cells" shows.
     """
 
-    mode: Literal["browse", "look", "pick", "draw", "snapshot"] = "browse"
+    mode: Literal["browse", "look", "pick", "draw", "cells", "snapshot"] = "browse"
     shown: Collection[str] | None = None
     asset: Callable[[str], str] = "/static/{}".format
     translate: Callable[[str], str] = _unchanged
@@ -146,6 +150,7 @@ class Options:
     shape_fields: str = "[name=shape]"
     marks: tuple[Mark, ...] = ()
     ground: tuple[Literal["area", "block_watch"], int] | None = None
+    cells: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +215,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     if options.shown is not None:
         shown = set(options.shown)
     picks = options.mode == "pick"
-    whole = options.mode in {"browse", "snapshot"}
+    whole = options.mode in {"browse", "cells", "snapshot"}
     map_ = Map(
         (view.lat, view.lon), view.zoom, min_zoom=MIN_ZOOM, max_zoom=MAX_ZOOM, scale=not picks
     )
@@ -252,6 +257,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
         },
         "marks": [asdict(mark) for mark in options.marks],
         "ground": dict([options.ground]) if options.ground else None,
+        "cells": options.cells,
         "words": words(options.translate),
     }
     Start(base.get_name(), drawn, config).add_to(map_)

@@ -33,6 +33,7 @@ from server.pages import boundaries as boundary_pages
 from server.pages import feeds as feed_pages
 from server.pages import followed_area, report_form
 from server.pages import following as following_pages
+from server.pages import hot_spots as hot_spot_pages
 from server.pages import list as list_page
 from server.pages import map as map_page
 from server.pages import meeting_sheets as sheet_pages
@@ -175,6 +176,7 @@ def create_app(settings: Settings) -> FastAPI:
         words_pages,
         walk_pages,
         work_pages,
+        hot_spot_pages,
         feed_pages,
         followed_area,
         following_pages,

@@ -199,6 +199,13 @@ class Sight:
     then_q: NDArray[np.float64]
     found: Mapping[str, Any]
 
+    @property
+    def lonlat(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the middles of the cells in degrees on WGS 84."""
+        x, y = self.cells.grid.centres(self.cells.q, self.cells.r)
+        lon, lat = _TO_STORED.transform(x, y)
+        return np.asarray(lon), np.asarray(lat)
+
     def number(self, q: int, r: int) -> int | None:
         """Give the place of a cell among these, by its name."""
         at = np.flatnonzero((self.cells.q == q) & (self.cells.r == r))
@@ -360,10 +367,8 @@ def answer(
     tell(95)
     ranked = sight.ranked()
     listed = _listed(sight, ranked)
-    lonlat = _TO_STORED.transform(*sight.cells.grid.centres(sight.cells.q, sight.cells.r))
-    names = hot_spots.named_places(
-        session, [(float(lonlat[0][one]), float(lonlat[1][one])) for one in listed]
-    )
+    lon, lat = sight.lonlat
+    names = hot_spots.named_places(session, [(float(lon[one]), float(lat[one])) for one in listed])
     found = {
         **sight.found,
         "listed": [
@@ -528,7 +533,7 @@ def _within(sight: Sight, kept: NDArray[np.bool_]) -> Sight:
 
 
 def _renumbered(spot: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
-    """Number the hot spots that are left, in the same order; give how many there are as well."""
+    """Give how many hot spots are left, and their numbers anew, in the same order."""
     left = np.unique(spot[spot != NOWHERE])
     return len(left), np.where(spot == NOWHERE, NOWHERE, np.searchsorted(left, spot))
 

@@ -144,7 +144,7 @@ def _columns(read: bytes) -> tuple[NDArray[Any], ...]:
     return tuple(rows[name].astype(np.float64 if size == 8 else np.int32) for name, size in _FIELDS)
 
 
-def at_most(session: Session, source: Source, since: datetime, until: datetime, most: int) -> bool:
+def at_most(session: Session, source: Source, period: tuple[datetime, datetime], most: int) -> bool:
     """Tell whether no more rows than these happened in a time, whatever they are about."""
     table, further = (
         ("report", "AND reported_at >= :since")
@@ -156,7 +156,7 @@ def at_most(session: Session, source: Source, since: datetime, until: datetime, 
             f"SELECT count(*) FROM (SELECT FROM {table} WHERE occurred_at >= :since "  # noqa: S608 (its own words)
             f"AND occurred_at < :until {further} LIMIT :most) AS first"
         ),
-        {"since": since, "until": until, "most": most + 1},
+        {"since": period[0], "until": period[1], "most": most + 1},
     )
     return int(counted or 0) <= most
 

@@ -6,6 +6,7 @@ import { baseLayer } from "porchlight/base.js";
 import { boundary } from "porchlight/boundary.js";
 import { Features } from "porchlight/features.js";
 import { fillForm, filtersIn, onFilters } from "porchlight/filters.js";
+import { hotSpots } from "porchlight/hot_spots.js";
 import { InlineSource } from "porchlight/inline.js";
 import { layersPanel } from "porchlight/legend.js";
 import { followVersions } from "porchlight/live.js";
@@ -82,9 +83,10 @@ export function start(map, base_, layers, config) {
   if (config.mode === "pick") pick(map, config);
   else if (config.mode === "draw") boundary(map, config);
   else if (config.facts) clicks(map, layers, config);
-  if (config.mode === "look") {
-    if (config.ground) outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: true });
-    else pinAt(map.getCenter(), { interactive: false }).addTo(map);
+  if (config.cells) hotSpots(map, config, notices);
+  if (config.ground) outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: true });
+  else if (config.mode === "look") {
+    pinAt(map.getCenter(), { interactive: false }).addTo(map);
   }
   for (const mark of config.marks) numberAt(mark).addTo(map);
   if (config.mode === "browse") sayNoPosition(map, notices, words);

@@ -1,0 +1,788 @@
+"""Hot spots: where problems concentrate more than chance, for those who work on it and for everybody."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal, Self, TypedDict
+from urllib.parse import urlencode
+
+import numpy as np
+import orjson
+from babel.dates import format_skeleton, get_day_names
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BeforeValidator, Field, model_validator
+from shapely.geometry import shape
+from sqlalchemy.orm import Session
+
+from data.models import AnalysisState, AreaLayer
+from data.queries import areas, associations, audit, hot_spots
+from data.queries.areas import Named
+from data.queries.hot_spots import Around, Question, Run, Source
+from geo.categories import CATEGORIES, Category
+from geo.grids import NOWHERE
+from geo.hot_spots import Verdict
+from geo.roles import Role
+from layers.atlas import Atlas, Options, atlas, view_of
+from layers.block_watches import BlockWatches
+from layers.police_incidents import PoliceIncidents
+from layers.reports import Reports
+from layers.service_locations import ServiceLocations
+from layers.street_lights import StreetLights
+from server import hot_spot_files
+from server.dependencies import Chosen, Reading, Who, Writing, own_site
+from server.hot_spot_words import CHANGES, LIGHTS, MEANINGS, SOURCES, VERDICTS
+from server.hot_spots import (
+    LEAST_PUBLISHED,
+    LIGHT,
+    METHOD,
+    PUBLIC_WIDTH_M,
+    WIDTHS_M,
+    Asked,
+    Light,
+    NoGround,
+    Sight,
+    answer,
+    unpacked,
+)
+from server.languages import Language, language
+from server.pages.map import KINDS, SOMEWHERE, raster
+from server.pages.page import asset, page
+from server.problems import Problem
+from server.schemas.filters import Day, Filters
+from server.settings import Settings
+from server.visitors import Visitor
+
+router = APIRouter(prefix="/hotspots", dependencies=[Depends(own_site)], include_in_schema=False)
+
+LAYERS = (Reports, StreetLights, BlockWatches, ServiceLocations, PoliceIncidents)
+
+CITY_ROLES = (Role.LIAISON, Role.STAFF, Role.ADMINISTRATOR)
+"""Roles that see exact places, and may ask what they like."""
+
+CELL = re.compile(r"(-?\d{1,9})\.(-?\d{1,9})")
+"""How a cell is named in addresses: q and r."""
+
+LONGEST_DAYS = 20 * 366
+MOST_DRAWN = 4_000
+"""Cells that stand out and are drawn on the map: more hide it."""
+
+
+def _none_if_empty(word: object) -> object:
+    return None if word == "" else word
+
+
+class HotSpotQuery(Filters):
+    """What the page is asked for. Days are those on which it happened."""
+
+    source: list[Source] = Field(default_factory=list)
+    light: Light = Light.ANY
+    weekday: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=list)
+    width: Annotated[
+        Literal[150, 200, 300, 400, 600] | None,
+        BeforeValidator(lambda word: int(word) if str(word).isdecimal() else _none_if_empty(word)),
+    ] = None
+    then_since: Day = Field(None, alias="then_from")
+    then_until: Day = Field(None, alias="then_to")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.then_since is None) != (self.then_until is None):
+            raise ValueError("give the first and the last day of the period to compare with")
+        if self.then_since and self.then_until and self.then_until < self.then_since:
+            raise ValueError("the first day (then_from) must not come after the last (then_to)")
+        return self
+
+
+assert set(WIDTHS_M) == {150, 200, 300, 400, 600}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a visitor may ask for.
+
+    Attributes
+    ----------
+    areas : mapping of str to sequence of Named
+        By a title; empty for whom there is nothing to choose.
+    whole : bool
+        Whether the whole city may be asked about freely.
+    area_ids : tuple of int
+        What is asked about where nothing is chosen; the whole city without any.
+    watches : sequence of Named
+        Of the visitor's own.
+    """
+
+    areas: Mapping[str, Sequence[Named]]
+    whole: bool
+    area_ids: tuple[int, ...]
+    watches: Sequence[Named]
+
+    @property
+    def works(self) -> bool:
+        """Whether the visitor has a role that sees more than everybody."""
+        return self.whole or bool(self.area_ids)
+
+
+def _standing(session: Session, who: Visitor) -> Standing:
+    watches = [Named(one.id, one.name) for one in associations.named(session, who.watches)]
+    divisions = areas.named(session, AreaLayer.PATROL_DIVISION)
+    if who.has(Role.STAFF, Role.ADMINISTRATOR):
+        districts = areas.named(session, AreaLayer.COUNCIL_DISTRICT)
+        quarters = areas.named(session, AreaLayer.NEIGHBOURHOOD)
+        titled = {"patrol": divisions, "district": districts, "neighbourhood": quarters}
+        return Standing({k: v for k, v in titled.items() if v}, True, (), watches)
+    own = {grant.area_id for grant in who.grants if grant.role is Role.LIAISON}
+    mine = [division for division in divisions if division.id in own]
+    ids = tuple(sorted(one.id for one in mine))
+    return Standing({"patrol": mine} if mine else {}, False, ids, watches)
+
+
+def _asked(
+    request: Request, standing: Standing, query: HotSpotQuery, today: date
+) -> tuple[Asked, ...]:
+    """Turn what stands in the address into questions that the visitor may ask.
+
+    Raises
+    ------
+    Problem
+    """
+    sources = tuple(one for one in Source if one in query.source) or (Source.REPORTS,)
+    watch = query.block_watch
+    if watch is not None and watch not in {one.id for one in standing.watches}:
+        raise _refused(request)
+    if not standing.works and watch is None:
+        return tuple(_public(source, query, today) for source in sources)
+    allowed = {one.id for named in standing.areas.values() for one in named}
+    if query.area is not None and query.area not in allowed:
+        raise _refused(request)
+    until = query.until or (query.since and today) or today - timedelta(days=1)
+    since = query.since or _year_before(until)
+    _ = request.state.language.gettext
+    then_days = (
+        (query.then_until - query.then_since).days
+        if query.then_until is not None and query.then_since is not None
+        else 0
+    )
+    if max((until - since).days, then_days) > LONGEST_DAYS or until < since:
+        raise Problem(
+            422,
+            _("Not such a period"),
+            _("Choose a first day that comes before the last, and at most 20 years."),
+        )
+    asked = Asked(
+        source=Source.REPORTS,
+        since=since,
+        until=until,
+        then_since=query.then_since,
+        then_until=query.then_until,
+        light=query.light,
+        weekdays=tuple(sorted(set(query.weekday))),
+        area_ids=()
+        if watch is not None
+        else ((query.area,) if query.area is not None else standing.area_ids),
+        watch_id=watch,
+        width_m=query.width or 200,
+    )
+    return tuple(
+        replace(asked, source=source, categories=_categories(query))
+        if source is Source.REPORTS
+        else replace(asked, source=source)
+        for source in sources
+    )
+
+
+def _year_before(until: date) -> date:
+    return until - timedelta(days=364)
+
+
+def _categories(query: HotSpotQuery) -> tuple[str, ...]:
+    if not query.kind and not query.category:
+        return ()
+    return tuple(
+        sorted(
+            category.code
+            for category in CATEGORIES
+            if (not query.kind or category.kind in query.kind)
+            and (not query.category or category.code in query.category)
+        )
+    )
+
+
+def _public(source: Source, query: HotSpotQuery, today: date) -> Asked:
+    """Give what everybody may ask: the last twelve whole months, and of reports one kind or all."""
+    month = today.replace(day=1)
+    since, until = month.replace(year=month.year - 1), month - timedelta(days=1)
+    one = query.model_copy(update={"category": [], "kind": query.kind[:1]})
+    return Asked(
+        source=source,
+        since=since,
+        until=until,
+        categories=_categories(one) if source is Source.REPORTS else (),
+        width_m=PUBLIC_WIDTH_M,
+        published=True,
+    )
+
+
+def _refused(request: Request) -> Problem:
+    _ = request.state.language.gettext
+    return Problem(
+        403,
+        _("Not yours to ask"),
+        _("You may ask about your own divisions and block watches. Choose one of the list."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A hot spot, or a dense cell, as the list shows it.
+
+    Attributes
+    ----------
+    number : int or None
+        Of the hot spot, from 1; None where merely dense.
+    code : str
+        Names the cell in addresses.
+    count, around, cells : int
+        Incidents of the whole hot spot or the dense cell, of the cell with its neighbours, and cells.
+    dark : int or None
+        Percent of them in the dark.
+    then : int or None
+        Incidents in the period to compare with.
+    differs : bool
+        Whether both periods differ more than chance.
+    """
+
+    number: int | None
+    code: str
+    name: str
+    verdict: str
+    count: int
+    around: int
+    cells: int
+    q: float
+    change: str
+    dark: int | None
+    then: int | None
+    differs: bool
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One source as the page shows it.
+
+    Attributes
+    ----------
+    state : str
+        "working", "failed", "no_city", "not_measured", "none_found", "suppressed" or "found".
+    query : str
+        Of the address, for this source alone.
+    """
+
+    source: Source
+    asked: Asked
+    state: str
+    run: Run | None
+    rows: Sequence[Row]
+    gone: int
+    query: str
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """Sums; empty where there is no answer."""
+        return self.run.found or {} if self.run is not None else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who asks, and by what it is answered. `rights` is what `hot_spots.rights` gives."""
+
+    session: Session
+    who: Visitor
+    settings: Settings
+    rights: str
+
+
+def _run(desk: Desk, asked: Asked) -> Run | None:
+    """Give the answer to a question: the one that is kept, one found now, or a job that works on it.
+
+    None where there is no city to ask about.
+    """
+    session, zone = desk.session, desk.settings.zone
+    rights = "" if asked.published else desk.rights
+    version = hot_spots.rows_version(session, asked.source)
+    question = Question(asked.written(), rights, METHOD, version)
+    kept = hot_spots.find(session, question)
+    if kept is not None:
+        return kept
+    start = datetime.combine(asked.since, time(), zone)
+    end = datetime.combine(asked.until + timedelta(days=1), time(), zone)
+    if hot_spots.at_most(session, asked.source, (start, end), LIGHT):
+        try:
+            found = answer(session, asked, zone)
+        except NoGround:
+            return None
+        hot_spots.keep(session, question, found)
+    else:
+        hot_spots.ask(session, question, desk.who.person_id if rights else None)
+    return hot_spots.find(session, question)
+
+
+def _state(run: Run | None, asked: Asked) -> str:
+    if run is None:
+        return "no_city"
+    if run.state is AnalysisState.FAILED:
+        return "failed"
+    if run.state is not AnalysisState.DONE:
+        return "working"
+    assert run.found is not None
+    if run.found["too_few"]:
+        return "not_measured"
+    if run.found["listed"]:
+        return "found" if run.found["spots"] else "none_found"
+    return "suppressed" if asked.published and run.found["suppressed"] else "none_found"
+
+
+def _sight(run: Run) -> Sight:
+    assert run.cells is not None
+    assert run.found is not None
+    return unpacked(run.cells, run.found)
+
+
+def _query(query: HotSpotQuery, source: Source | None = None, **further: object) -> str:
+    """Write the address of a question anew, of one source alone where one is given."""
+    values = query.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if source is not None:
+        values["source"] = [source]
+    pairs = [
+        (name, one)
+        for name, value in (values | further).items()
+        if value is not None
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    return urlencode(pairs)
+
+
+def _rows(sight: Sight, asked: Asked) -> list[Row]:
+    lon, lat = sight.lonlat
+    made = []
+    for listed in sight.found["listed"]:
+        cell = listed["cell"]
+        spot = int(sight.spot[cell])
+        mine = np.flatnonzero(sight.spot == spot) if spot != NOWHERE else np.array([cell])
+        count = int(sight.counts[mine].sum())
+        verdicts = set(sight.verdict[mine].tolist())
+        made.append(
+            Row(
+                number=None if spot == NOWHERE else spot + 1,
+                code=f"{sight.cells.q[cell]}.{sight.cells.r[cell]}",
+                name=listed["name"],
+                verdict=str(Verdict.FIRM if Verdict.FIRM in verdicts else sight.verdict[cell]),
+                count=count,
+                around=int(sight.lag[cell]),
+                cells=len(mine),
+                q=float(np.nanmin(sight.q[mine])) if not asked.published else np.nan,
+                change=str(sight.change[cell]),
+                dark=round(100 * sight.dark[mine].sum() / count)
+                if count and not asked.published
+                else None,
+                then=int(sight.then_counts[mine].sum()) if asked.then else None,
+                differs=bool((sight.then_q[mine] <= 0.05).any()),
+                lat=round(float(lat[cell]), 5),
+                lon=round(float(lon[cell]), 5),
+            )
+        )
+    return made
+
+
+def _view(desk: Desk, asked: Asked, query: HotSpotQuery) -> View:
+    run = _run(desk, asked)
+    state = _state(run, asked)
+    rows: Sequence[Row] = ()
+    gone = 0
+    if run is not None and run.state is AnalysisState.DONE:
+        sight = _sight(run)
+        rows = _rows(sight, asked)
+        gone = int((sight.then_hot & (sight.spot == NOWHERE)).sum())
+    return View(asked.source, asked, state, run, rows, gone, _query(query, asked.source))
+
+
+def _log(desk: Desk, what: str, subject: str = "") -> None:
+    """Write down what police read of places that are not public."""
+    if desk.rights and desk.who.has(Role.LIAISON):
+        audit.add(desk.session, desk.who.person_id, f"hot_spots.{what}", subject)
+
+
+def _today(settings: Settings) -> date:
+    return datetime.now(UTC).astimezone(settings.zone).date()
+
+
+def _desk(session: Writing, settings: Chosen, who: Who) -> Desk:
+    return Desk(session, who, settings, hot_spots.rights(session))
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+
+
+class HotSpotsPage(TypedDict):
+    """What the page of hot spots shows."""
+
+    views: Sequence[View]
+    standing: Standing
+    query: HotSpotQuery
+    asked: Asked
+    published: bool
+    atlas: Atlas
+    kinds: Mapping[str, str]
+    categories: Sequence[Category]
+    lights: Mapping[Light, str]
+    sources: Mapping[Source, str]
+    weekdays: Sequence[str]
+    widths: Sequence[int]
+    verdicts: Mapping[str, str]
+    changes: Mapping[str, str]
+    least: int
+    export: str
+    working: bool
+
+
+@router.get("")
+def hot_spots_page(
+    request: Request, desk: AtDesk, query: Annotated[HotSpotQuery, Query()]
+) -> HTMLResponse:
+    """Show where problems concentrate, as a map and as a list."""
+    standing = _standing(desk.session, desk.who)
+    questions = _asked(request, standing, query, _today(desk.settings))
+    views = [_view(desk, asked, query) for asked in questions]
+    published = questions[0].published
+    if not published:
+        _log(desk, "read")
+    spoken: Language = request.state.language
+    export = _query(query)
+    context = HotSpotsPage(
+        views=views,
+        standing=standing,
+        query=query,
+        asked=questions[0],
+        published=published,
+        atlas=_atlas(desk, spoken, f"/hotspots/cells?{export}", questions[0]),
+        kinds=KINDS,
+        categories=CATEGORIES,
+        lights=LIGHTS,
+        sources=SOURCES,
+        weekdays=_weekdays(spoken),
+        widths=WIDTHS_M,
+        verdicts=VERDICTS,
+        changes=CHANGES,
+        least=LEAST_PUBLISHED,
+        export=export,
+        working=any(view.state == "working" for view in views),
+    )
+    return page(request, "hot_spots.html", context)
+
+
+def _weekdays(spoken: Language) -> list[str]:
+    names = get_day_names("wide", "stand-alone", spoken.locale)
+    return [names[day] for day in range(7)]
+
+
+def _atlas(desk: Desk, spoken: Language, cells: str, asked: Asked) -> Atlas:
+    session = desk.session
+    box = None
+    if asked.watch_id is not None:
+        outline = areas.outline_of_block_watch(session, asked.watch_id)
+        box = outline and outline.bounds
+    elif len(asked.area_ids) == 1:
+        outline = areas.outline_of_area(session, asked.area_ids[0])
+        box = outline and outline.bounds
+    box = box or areas.extent(session)
+    view = SOMEWHERE if box is None else view_of(box.west, box.south, box.east, box.north)
+    return atlas(
+        LAYERS,
+        view,
+        Options(
+            mode="cells",
+            shown={BlockWatches.name},
+            asset=asset,
+            translate=language(spoken.code).gettext,
+            raster=raster(desk.settings),
+            cells=cells,
+            ground=("block_watch", asked.watch_id)
+            if asked.watch_id is not None
+            else ("area", asked.area_ids[0])
+            if len(asked.area_ids) == 1
+            else None,
+        ),
+    )
+
+
+def _answered(request: Request, desk: Desk, query: HotSpotQuery) -> list[tuple[Asked, Run | None]]:
+    """Give the answers that there are, in the order of the sources."""
+    standing = _standing(desk.session, desk.who)
+    questions = _asked(request, standing, query, _today(desk.settings))
+    return [(asked, _run(desk, asked)) for asked in questions]
+
+
+@router.get("/cells")
+def cells_of_the_map(
+    request: Request, desk: AtDesk, query: Annotated[HotSpotQuery, Query()]
+) -> Response:
+    """Give the cells that stand out, for the map."""
+    drawn = []
+    _ = request.state.language.gettext
+    for asked, run in _answered(request, desk, query):
+        if run is None or run.state is not AnalysisState.DONE:
+            continue
+        sight = _sight(run)
+        stands_out = np.zeros(len(sight.cells), np.bool_)
+        stands_out[sight.ranked()[:MOST_DRAWN]] = True
+        stands_out |= sight.then_hot
+        rings = sight.cells.only(stands_out).geojson(5)
+        for cell, ring in zip(np.flatnonzero(stands_out).tolist(), rings, strict=True):
+            verdict = str(sight.verdict[cell])
+            gone = bool(sight.then_hot[cell]) and sight.spot[cell] == NOWHERE
+            code = f"{sight.cells.q[cell]}.{sight.cells.r[cell]}"
+            drawn.append(
+                {
+                    "source": asked.source,
+                    "look": "gone" if gone else verdict,
+                    "spot": int(sight.spot[cell]) + 1,
+                    "title": _("No longer hot") if gone else _(VERDICTS[verdict]),
+                    "ring": ring["coordinates"][0],  # type: ignore[index]  # a polygon's
+                    "cell": code,
+                    "href": f"/hotspots/cell/{code}?{_query(query, asked.source)}",
+                }
+            )
+    return Response(
+        orjson.dumps(drawn),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One month of the chart: height in units of which the tallest has 100."""
+
+    label: str
+    count: int
+    x: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Counts by month. `width` is that of the drawing."""
+
+    bars: Sequence[Bar]
+    most: int
+    width: float
+    bar: float
+
+
+def chart(first_month: str, counts: Sequence[int], spoken: Language) -> Chart:
+    """Draw counts by month as bars.
+
+    Parameters
+    ----------
+    first_month : str
+        As 2026-01.
+    counts : sequence of int
+        Of it and of the months after it.
+    spoken : Language
+    """
+    most, width = max(counts, default=0), 12.0
+    start = np.datetime64(first_month, "M")
+    return Chart(
+        bars=[
+            Bar(
+                label=str(
+                    format_skeleton("yMMM", (start + nth).astype(date), locale=spoken.locale)
+                ),
+                count=count,
+                x=nth * (width + 4),
+                height=round(100 * count / most, 1) if most else 0.0,
+            )
+            for nth, count in enumerate(counts)
+        ],
+        most=most,
+        width=max(len(counts) * (width + 4) - 4, width),
+        bar=width,
+    )
+
+
+class CellPage(TypedDict):
+    """What is told of one cell. The numbers are those of `Sight`; `then` is None without a period."""
+
+    asked: Asked
+    run: Run
+    published: bool
+    name: str
+    verdict: str
+    meaning: str
+    change: str
+    spot: int | None
+    spot_cells: int
+    count: int
+    reports: int
+    around: int
+    expected: float
+    p: float
+    q: float
+    dark: int
+    then: int | None
+    then_q: float
+    chart: Chart | None
+    near: Around
+    sources: Mapping[Source, str]
+    verdicts: Mapping[str, str]
+    least: int
+    map_view: str
+    back: str
+
+
+@router.get("/cell/{cell}", response_model=None)
+def cell_page(
+    request: Request, desk: AtDesk, cell: str, query: Annotated[HotSpotQuery, Query()]
+) -> HTMLResponse | RedirectResponse:
+    """Show one cell: what was counted in it, how sure that is, and what lies near."""
+    asked, run = _answered(request, desk, query)[0]
+    back = f"/hotspots?{_query(query)}"
+    if run is None or run.state is not AnalysisState.DONE:
+        return RedirectResponse(back, 303)
+    sight = _sight(run)
+    name = CELL.fullmatch(cell)
+    number = sight.number(int(name[1]), int(name[2])) if name else None
+    if number is None:
+        raise _no_cell(request, published=asked.published)
+    if not asked.published:
+        _log(desk, "cell.read", f"hot_spot_cell {asked.width_m}:{cell}")
+    context = _cell(desk.session, request.state.language, (asked, run, sight), number, back)
+    return page(request, "hot_spot_cell.html", context)
+
+
+def _no_cell(request: Request, *, published: bool) -> Problem:
+    _ = request.state.language.gettext
+    if published:
+        return Problem(
+            404,
+            _("Nothing is shown of this place"),
+            _(
+                "Either it lies outside, or fewer than {least} incidents were counted there. So few "
+                "could point at a home, and they are not shown."
+            ).format(least=LEAST_PUBLISHED),
+        )
+    return Problem(
+        404,
+        _("No such cell"),
+        _("This cell lies outside of what you asked about. Go back and choose one of the map."),
+    )
+
+
+def _cell(
+    session: Session,
+    spoken: Language,
+    answered: tuple[Asked, Run, Sight],
+    number: int,
+    back: str,
+) -> CellPage:
+    asked, run, sight = answered
+    (ring,) = sight.cells.only(np.arange(len(sight.cells)) == number).geojson(7)
+    near = hot_spots.around(session, shape(ring))
+    spot = int(sight.spot[number])
+    verdict = str(sight.verdict[number])
+    lon, lat = sight.lonlat
+    return CellPage(
+        asked=asked,
+        run=run,
+        published=asked.published,
+        name=near.streets or near.neighbourhood,
+        verdict=verdict,
+        meaning=MEANINGS[verdict],
+        change=CHANGES[str(sight.change[number])] if asked.days >= 120 else "",
+        spot=None if spot == NOWHERE else spot + 1,
+        spot_cells=int((sight.spot == spot).sum()),
+        count=int(sight.counts[number]),
+        reports=int(sight.reports[number]),
+        around=int(sight.lag[number]),
+        expected=float(sight.expected[number]),
+        p=float(sight.p[number]),
+        q=float(sight.q[number]),
+        dark=int(sight.dark[number]),
+        then=int(sight.then_counts[number]) if asked.then else None,
+        then_q=float(sight.then_q[number]),
+        chart=None
+        if asked.published
+        else chart(sight.found["first_month"], sight.months[:, number].tolist(), spoken),
+        near=near,
+        sources=SOURCES,
+        verdicts=VERDICTS,
+        least=LEAST_PUBLISHED,
+        map_view=urlencode(
+            {"lat": round(float(lat[number]), 5), "lon": round(float(lon[number]), 5), "zoom": 16}
+        ),
+        back=back,
+    )
+
+
+@router.get("/cells.{form}")
+def cells_as_file(
+    request: Request,
+    desk: AtDesk,
+    form: Literal["geojson", "gpkg", "csv"],
+    query: Annotated[HotSpotQuery, Query()],
+) -> Response:
+    """Write the cells of one source as a file."""
+    asked, run = _answered(request, desk, query)[0]
+    if run is None or run.state is not AnalysisState.DONE:
+        return RedirectResponse(f"/hotspots?{_query(query)}", 303)
+    if not asked.published:
+        _log(desk, "file.read")
+    sight = _sight(run)
+    content: str | bytes
+    match form:
+        case "geojson":
+            content, media_type = hot_spot_files.geojson(run, asked, sight), "application/geo+json"
+        case "csv":
+            content, media_type = hot_spot_files.table(run, asked, sight), "text/csv; charset=utf-8"
+        case "gpkg":
+            content = hot_spot_files.geopackage(run, asked, sight)
+            media_type = hot_spot_files.GEOPACKAGE
+    name = f"hot-spots-{asked.source}-{asked.since}-{asked.until}.{form}"
+    return Response(
+        content,
+        media_type=media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@router.get("/progress/{run_id}")
+def progress(request: Request, session: Reading, run_id: int) -> HTMLResponse:
+    """Show how far an analysis has come; the page is loaded anew when it has ended."""
+    run = hot_spots.by_id(session, run_id) if 0 < run_id < 2**63 else None
+    ended = run is None or run.state in {AnalysisState.DONE, AnalysisState.FAILED}
+    return page(
+        request,
+        "hot_spots_progress.html",
+        {"run": run},
+        headers={"HX-Refresh": "true"} if ended else None,
+    )
+
+
+@router.post("/again/{run_id}")
+def try_again(
+    request: Request,
+    session: Writing,
+    run_id: int,
+    asked: Annotated[str, Form(max_length=2_000)] = "",
+) -> RedirectResponse:
+    """Have an analysis that failed be tried again."""
+    if 0 < run_id < 2**63:
+        hot_spots.again(session, run_id)
+    return RedirectResponse(f"/hotspots?{asked}", 303)

@@ -1,0 +1,158 @@
+// Cells of an analysis on the map, told apart by pattern and outline as well as by colour, and in step
+// with the list beside it.
+
+import { colour, onThemeChange } from "porchlight/theme.js";
+
+const STEP = 9; // pixels between the lines of a pattern
+const EDGE = [32, 32]; // pixels between what was found and the edge of the map
+
+/** How a cell looks: `fill` is the opacity of its ground, `lines` what is drawn over it. */
+const LOOKS = {
+  firm: { weight: 3, fill: 0.45, lines: "" },
+  hot: { weight: 2, fill: 0.12, lines: "hatch" },
+  dense: { weight: 1.5, fill: 0, lines: "dots", dashArray: "3 4" },
+  gone: { weight: 2, fill: 0, lines: "", dashArray: "10 6" },
+};
+
+function pattern(context, lines, ink) {
+  const tile = document.createElement("canvas");
+  tile.width = STEP;
+  tile.height = STEP;
+  const draw = tile.getContext("2d");
+  draw.strokeStyle = ink;
+  draw.fillStyle = ink;
+  draw.lineWidth = 2;
+  if (lines === "dots") {
+    draw.fillRect(STEP / 2 - 1, STEP / 2 - 1, 2, 2);
+  } else {
+    draw.beginPath();
+    for (const shift of [-STEP, 0, STEP]) {
+      draw.moveTo(shift, STEP);
+      draw.lineTo(shift + STEP, 0);
+    }
+    draw.stroke();
+  }
+  return context.createPattern(tile, "repeat");
+}
+
+const Patterned = L.Canvas.extend({
+  _fillStroke(context, layer) {
+    const { lines, ground, color } = layer.options;
+    context.save();
+    context.globalAlpha = ground;
+    context.fillStyle = color;
+    if (ground) context.fill("evenodd");
+    context.globalAlpha = 0.9;
+    if (lines) {
+      context.fillStyle = pattern(context, lines, color);
+      context.fill("evenodd");
+    }
+    context.restore();
+    L.Canvas.prototype._fillStroke.call(this, context, layer);
+  },
+});
+
+const inkOf = ({ source }) => colour(source === "police" ? "hot-police" : "hot-reports");
+
+/** The number of a hot spot, at its cell furthest north. */
+function numberOf({ source, spot, title }, ring) {
+  const mark = document.createElement("span");
+  mark.textContent = source === "police" ? `P${spot}` : String(spot);
+  const icon = L.divIcon({ className: `hot-number hot-number-${source}`, html: mark, iconSize: [28, 24] });
+  const [lon, lat] = ring.reduce((sum, [x, y]) => [sum[0] + x / ring.length, sum[1] + y / ring.length], [0, 0]);
+  return L.marker([lat, lon], { icon, keyboard: false, interactive: false, title, zIndexOffset: 900 });
+}
+
+/** Opens the panel of a cell: by its entry of the list where it has one. */
+function open(cell) {
+  const panel = document.querySelector("[data-cell-panel]");
+  const link = [...document.querySelectorAll("[data-cell] a[href]")].find(
+    (one) => one.getAttribute("href") === cell.href,
+  );
+  if (link) link.click();
+  else if (panel && globalThis.htmx) {
+    globalThis.htmx.ajax("GET", cell.href, { target: panel, select: "#cell", swap: "innerHTML" });
+  } else globalThis.location.assign(cell.href);
+}
+
+/** Shows what `config.cells` gives. */
+export function hotSpots(map, { cells: address }, notices) {
+  const page = document.querySelector("[data-hot-spots]");
+  const renderer = new Patterned({ pane: "overlayPane", padding: 0.3 });
+  const shapes = L.featureGroup().addTo(map);
+  const numbers = L.layerGroup().addTo(map);
+  const ring = L.circleMarker([0, 0], { className: "list-ring", radius: 16, interactive: false });
+
+  function style({ options: { cell } }) {
+    const look = LOOKS[cell.look];
+    return {
+      color: inkOf(cell),
+      weight: look.weight,
+      dashArray: look.dashArray,
+      ground: look.fill,
+      lines: look.lines,
+    };
+  }
+
+  function draw(cells) {
+    const numbered = new Set();
+    for (const cell of cells) {
+      const corners = cell.ring.map(([lon, lat]) => [lat, lon]);
+      const shape = L.polygon(corners, { renderer, fill: false, bubblingMouseEvents: false, cell });
+      shape.setStyle(style(shape)).addTo(shapes);
+      shape.on("click", () => open(cell));
+      shape.bindTooltip(() => {
+        const said = document.createElement("span");
+        said.textContent = cell.title;
+        return said;
+      });
+      const key = `${cell.source} ${cell.spot}`;
+      if (cell.spot && !numbered.has(key)) {
+        numbered.add(key);
+        numberOf(cell, cell.ring).addTo(numbers);
+      }
+    }
+    if (page?.dataset.goTo === "found" && cells.length) {
+      map.fitBounds(shapes.getBounds(), { padding: EDGE, maxZoom: 15, animate: false });
+    }
+    inStep();
+  }
+
+  const entries = () => [...document.querySelectorAll("[data-cell][data-lat]")];
+  const place = ({ dataset }) => [Number(dataset.lat), Number(dataset.lon)];
+
+  /** Entries whose place is not on the map now step back. */
+  function inStep() {
+    const bounds = map.getBounds();
+    let seen = 0;
+    for (const entry of entries()) {
+      const here = bounds.contains(place(entry));
+      entry.classList.toggle("out-of-view", !here);
+      seen += Number(here);
+    }
+    const said = document.querySelector("[data-in-view]");
+    if (said) {
+      said.textContent = said.dataset.inView.replace("{seen}", seen).replace("{all}", entries().length);
+    }
+  }
+
+  for (const event of ["mouseover", "focusin"]) {
+    document.addEventListener(event, ({ target }) => {
+      const entry = target.closest?.("[data-cell][data-lat]");
+      if (entry) ring.setLatLng(place(entry)).addTo(map);
+      else ring.remove();
+    });
+  }
+  map.on("moveend", inStep);
+  onThemeChange(() => shapes.eachLayer((shape) => shape.setStyle(style(shape))));
+  document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target?.matches("[data-cell-panel]")) detail.target.querySelector("h2")?.focus();
+  });
+  fetch(address)
+    .then((response) => {
+      if (!response.ok) throw new Error(`${response.status} ${address}`);
+      return response.json();
+    })
+    .then(draw)
+    .catch(() => notices.set("cells", page?.dataset.failed ?? "", "warning"));
+}
