@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models.walk import STOP_KEY_LIMIT, STOP_NOTE_LIMIT, WALK_TITLE_LIMIT
-from data.queries import reports, walks
+from data.queries import walks
 from data.queries.associations import Watch
 from data.queries.reports import NearbyReport, NotOpen
 from data.queries.walks import ReportOfWalk, Stop, StopKeyReused, StoredStop, Walk, Wish
@@ -43,7 +43,7 @@ from server.schemas.walks import StopIn, StopOut, StopReport
 from server.settings import Settings
 from server.spreadsheets import csv_text
 from server.submissions import Fault, Named, Pair, Refused, Where
-from server.supporters import neighbour, remember, supporter
+from server.supporters import join, neighbour, remember
 from server.visitors import Visitor
 from server.walks import ScreenedFault, Sender, StopDraft
 
@@ -546,7 +546,7 @@ def decide(
         limits.limit_supports(request)
         name = neighbour(request)
         try:
-            reports.support(session, report, supporter(positions.secret, name, report))
+            join(session, positions.secret, name, report)
         except NotOpen as error:
             raise not_open(error, spoken) from error
         walks.decide(session, stop_id, wish.question, report, joined=True)
