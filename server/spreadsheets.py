@@ -9,9 +9,10 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cell(value: object) -> str:
-    """Give a value as text that no spreadsheet program computes."""
+    """Give a value as text that no spreadsheet program computes. A number is one, with its sign."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    is_number = isinstance(value, int | float)
+    return f"'{text}" if text.startswith(_FORMULAS) and not is_number else text
 
 
 def csv_text(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -433,7 +433,7 @@ class TestPage:
         entry = dict(zip(rows[0], rows[1], strict=True))
         assert entry["Note"] == "'=HYPERLINK(1)"
         assert entry["Light"] == "Light is out"
-        assert float(entry["Latitude"]) == pytest.approx(LAT)
+        assert (float(entry["Latitude"]), float(entry["Longitude"])) == pytest.approx((LAT, LON))
         act(Role.ADMINISTRATOR)
         assert client.get(f"/walks/{walk}/stops.csv").status_code == 403
 
