@@ -38,22 +38,27 @@ function say(...lines) {
 
 // Where ------------------------------------------------------------------------------------------
 
+let asked = 0; // what is chosen while the phone looks for its position counts
+
 function setPlace(latitude, longitude, text) {
+  asked += 1;
   lat.value = latitude;
   lon.value = longitude;
   located.textContent = text;
 }
 
 function locate() {
-  located.textContent = words.locating;
+  setPlace("", "", words.locating);
+  const own = asked;
   navigator.geolocation.getCurrentPosition(
     ({ coords: { latitude, longitude, accuracy } }) => {
+      if (own !== asked) return;
       const feet = Math.max(10, 10 * Math.round((accuracy * FEET) / 10));
       address.value = "";
       setPlace(latitude.toFixed(6), longitude.toFixed(6), words.located.replace("{feet}", feet));
       remember();
     },
-    () => setPlace("", "", words.no_position),
+    () => own === asked && setPlace("", "", words.no_position),
     { enableHighAccuracy: true, timeout: 15_000, maximumAge: 5_000 },
   );
 }
@@ -68,7 +73,7 @@ async function locateAlong() {
 root.querySelector("[data-locate]").addEventListener("click", locate);
 address.addEventListener("input", () => setPlace("", "", ""));
 root.addEventListener("porchlight:picked", () => {
-  located.textContent = words.chosen;
+  setPlace(lat.value, lon.value, words.chosen); // the map has written them
   address.value = "";
   remember();
 });
