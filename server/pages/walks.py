@@ -102,6 +102,7 @@ _WORDS: dict[str, str] = {
     "stop": N_("Stop at {time}"),
     "nothing_wrong": N_("Nothing wrong"),
     "change": N_("Change"),
+    "change_ask": N_("What stands in the form now goes. Change the other stop?"),
     "remove": N_("Remove"),
     "remove_ask": N_("Delete this stop from the phone? It has not been sent."),
     "leave_out": N_("Leave these words out"),

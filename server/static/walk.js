@@ -304,6 +304,12 @@ function entryOf(stop) {
     [
       words.change,
       async () => {
+        const { answers, note } = bodyOf();
+        const begun = Object.keys(answers).length > 0 || note;
+        if (begun && !confirm(words.change_ask)) return;
+        // It waits in the form alone, or else it could be sent while it is being changed.
+        await keepDraft(stop);
+        await remove(stop);
         fill(stop);
         document.getElementById("where").scrollIntoView();
         address.focus();

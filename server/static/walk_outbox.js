@@ -104,8 +104,9 @@ export async function keptPages() {
  */
 export async function send(walk) {
   const done = { sent: 0, reports: 0, undecided: 0, trouble: "", retry: 0 };
-  for (const stop of await waiting(walk)) {
-    if (stop.faults) continue; // somebody has to mend it first
+  for (const { key } of await waiting(walk)) {
+    const stop = await within("stops", "readonly", (stops) => stops.get(key));
+    if (!stop || stop.faults) continue; // taken back meanwhile, or to be mended first
     if (!navigator.onLine) return { ...done, trouble: "offline" };
     await keep({ ...stop, tried: true });
     let response = null;
