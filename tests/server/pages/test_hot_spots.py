@@ -1,0 +1,566 @@
+"""Hot spots as browsers ask for them, on places that a test has planted."""
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+from itertools import count as numbers
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from pyproj import Transformer
+from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from data import database
+from data.models import (
+    AnalysisState,
+    Area,
+    AreaLayer,
+    AuditEntry,
+    HotSpotRun,
+    PoliceIncident,
+    Report,
+)
+from data.queries import hot_spots
+from data.queries.hot_spots import Question, Source
+from geo.categories import CATEGORIES
+from geo.crs import CITY, STORED
+from geo.grids import Grid, Shape
+from geo.hot_spots import Ground, Verdict, analyse
+from geo.hot_spots import Settings as Look
+from geo.roles import Role
+from server import hot_spots as analyses
+from server.hot_spots import METHOD, Asked, answer, find_by_job, unpacked
+from server.languages import language
+from server.pages.hot_spots import chart
+from tests.people import person, signed_in
+from tests.places import EAST, MIDDLE, NORTH, SOUTH, WEST, box, found_city
+
+PAGE = {"accept": "text/html"}
+ZONE = ZoneInfo("America/Chicago")
+PLANTED = (-94.5850, 39.0200)
+"""In Westside."""
+
+TO_CITY = Transformer.from_crs(STORED, CITY, always_xy=True)
+_SEED = 1
+
+
+def scattered(n: int) -> np.ndarray:
+    rng = np.random.default_rng(_SEED)
+    return np.column_stack([rng.uniform(WEST, EAST, n), rng.uniform(SOUTH, NORTH, n)])
+
+
+def clustered(n: int, at: tuple[float, float] = PLANTED) -> np.ndarray:
+    """Places within some 150 m, no two within the radius of litter."""
+    side = int(np.ceil(np.sqrt(n)))
+    steps = (np.arange(side) - side / 2) * 0.0006
+    east, north = np.meshgrid(steps, steps)
+    return np.column_stack([at[0] + east.ravel(), at[1] + north.ravel()])[:n]
+
+
+def plant(session: Session, places: np.ndarray, category: str = "litter", **values) -> list[int]:
+    """Store reports; spread over the last year, where no moment is given."""
+    kind = session.scalar(text("SELECT kind FROM category WHERE code = :c"), {"c": category})
+    now = datetime.now(UTC)
+    spread = (now - timedelta(days=20 + 300 * nth / len(places)) for nth in numbers())
+    return [
+        session.scalar(
+            insert(Report)
+            .values(
+                kind=kind,
+                category_code=category,
+                exact_geom=f"SRID=4326;POINT({lon} {lat})",
+                **{
+                    "public_geom": f"SRID=4326;POINT({lon} {lat})",
+                    "occurred_at": at,
+                    "reported_at": at,
+                }
+                | values,
+            )
+            .returning(Report.id)
+        )
+        for (lon, lat), at in zip(places.tolist(), spread, strict=False)
+    ]
+
+
+@pytest.fixture
+def city(engine: Engine):
+    with Session(engine) as session:
+        made = found_city(session)
+        divisions = {
+            name: session.scalar(
+                insert(Area)
+                .values(layer=AreaLayer.PATROL_DIVISION, code=name, name=name, geom=shape)
+                .returning(Area.id)
+            )
+            for name, shape in (
+                ("West", box(WEST, SOUTH, MIDDLE, NORTH)),
+                ("East", box(MIDDLE, SOUTH, EAST, NORTH)),
+            )
+        }
+        session.commit()
+    return made, divisions
+
+
+@pytest.fixture
+def planted(engine: Engine, city):
+    """A hundred reports anywhere, and thirty in one place of the west."""
+    with Session(engine) as session:
+        plant(session, np.vstack([scattered(100), clustered(30)]))
+        session.commit()
+    return city
+
+
+@pytest.fixture
+def as_role(client: TestClient, engine: Engine):
+    """The browser of somebody who holds a role, or of nobody."""
+
+    def sign_in(role: Role | None = None, **scope) -> TestClient:
+        client.cookies.clear()
+        if role is None:
+            return client
+        with Session(engine) as session:
+            id = person(session, role, **scope)
+            session.commit()
+        return signed_in(client, engine, id)
+
+    return sign_in
+
+
+def asked(**values) -> Asked:
+    until = datetime.now(ZONE).date() - timedelta(days=1)
+    return Asked(
+        **{"source": Source.REPORTS, "since": until - timedelta(days=364), "until": until} | values
+    )
+
+
+def rows_of(page: str) -> list[str]:
+    return re.findall(r'<tr data-cell="([^"]+)"', page)
+
+
+class TestStatistics:
+    def test_a_planted_cluster_gives_the_same_cells_as_the_method_alone(self, engine, planted):
+        with Session(engine) as session:
+            found = answer(session, asked(), ZONE)
+            ground = Ground(hot_spots.area(session, (), None), hot_spots.area(session, (), None))
+            lon, lat = np.array(
+                session.execute(
+                    text("SELECT ST_X(exact_geom), ST_Y(exact_geom) FROM report ORDER BY id")
+                ).all()
+            ).T
+        seen = unpacked(found.cells, found.found)
+        alone = analyse(*TO_CITY.transform(lon, lat), ground, Look())
+        assert (seen.cells.q == alone.cells.q).all()
+        assert (seen.cells.r == alone.cells.r).all()
+        assert (seen.counts == alone.counts).all()
+        assert (seen.lag == alone.lag).all()
+        assert np.array_equal(seen.p, alone.p, equal_nan=True)
+        assert np.array_equal(seen.q, alone.q, equal_nan=True)
+        assert (seen.verdict == alone.verdict).all()
+        assert (seen.verdict != Verdict.ORDINARY).any()
+
+    def test_the_hot_cells_lie_where_the_cluster_was_planted(self, engine, planted):
+        with Session(engine) as session:
+            found = answer(session, asked(), ZONE)
+        seen = unpacked(found.cells, found.found)
+        hot = seen.spot >= 0
+        lon, lat = seen.lonlat
+        assert hot.any()
+        assert np.hypot((lon[hot] - PLANTED[0]) * 0.78, lat[hot] - PLANTED[1]).max() < 0.006
+
+    def test_reports_of_the_same_thing_within_a_week_are_one_incident(self, engine, city):
+        with Session(engine) as session:
+            at = datetime.now(UTC) - timedelta(days=100)
+            for days in (0, 3, 6, 60):
+                moment = at + timedelta(days=days)
+                plant(session, clustered(1), occurred_at=moment, reported_at=moment)
+            session.commit()
+            found = answer(session, asked(), ZONE).found
+        assert (found["incidents"], found["reports"]) == (2, 4)
+
+    def test_an_incident_that_began_before_the_period_is_not_in_it(self, engine, city):
+        since = asked().since
+        with Session(engine) as session:
+            for day in (since - timedelta(days=2), since + timedelta(days=2)):
+                at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+                plant(session, clustered(1), occurred_at=at, reported_at=at)
+            session.commit()
+            assert answer(session, asked(), ZONE).found["incidents"] == 0
+
+    def test_dark_is_by_the_sun_and_days_of_the_week_by_the_clocks_of_the_city(self, engine, city):
+        """At 8 in the evening it is light in June and dark in December."""
+        year = datetime.now(ZONE).year - 1
+        june = datetime(year, 6, 15, 20, tzinfo=ZONE)
+        december = datetime(year, 12, 15, 20, tzinfo=ZONE)
+        with Session(engine) as session:
+            for at in (june, december):
+                plant(session, clustered(1), occurred_at=at, reported_at=at)
+            session.commit()
+
+            def counted(**values):
+                whole = asked(since=date(year, 1, 1), until=date(year, 12, 31), **values)
+                return answer(session, whole, ZONE).found["incidents"]
+
+            assert counted() == 2
+            assert counted(light=analyses.Light.DARK) == 1
+            assert counted(light=analyses.Light.DAY) == 1
+            assert counted(weekdays=(june.weekday(),)) == 1 + (june.weekday() == december.weekday())
+            assert counted(weekdays=((june.weekday() + 3) % 7,)) <= 1
+
+    def test_months_add_up_to_what_was_counted(self, engine, planted):
+        with Session(engine) as session:
+            found = answer(session, asked(), ZONE)
+        seen = unpacked(found.cells, found.found)
+        assert (seen.months.sum(axis=0) == seen.counts).all()
+        assert sum(found.found["months"]) == found.found["incidents"] == 130
+
+    def test_a_place_that_grew_differs_from_the_period_before(self, engine, planted):
+        until = asked().since - timedelta(days=1)
+        with Session(engine) as session:
+            found = answer(
+                session,
+                asked(then_since=until - timedelta(days=364), then_until=until),
+                ZONE,
+            )
+        seen = unpacked(found.cells, found.found)
+        assert seen.then_counts.sum() == 0
+        assert (seen.then_q[seen.spot >= 0] <= 0.05).any()
+
+    def test_a_block_watch_is_compared_with_its_surroundings(self, engine, city):
+        made, _divisions = city
+        with Session(engine) as session:
+            plant(session, np.vstack([scattered(100), clustered(30, (-94.561, 39.012))]))
+            session.commit()
+            found = answer(session, asked(watch_id=made.block_watch, width_m=150), ZONE)
+        seen = unpacked(found.cells, found.found)
+        lon, _lat = seen.lonlat
+        assert found.found["spots"] == 1
+        assert (np.abs(lon + 94.561) < 0.007).all()
+        assert found.found["cells"] == len(lon) < 60
+
+    def test_police_incidents_are_counted_by_themselves(self, engine, planted):
+        with Session(engine) as session:
+            at = datetime.now(UTC) - timedelta(days=40)
+            session.execute(
+                insert(PoliceIncident),
+                [
+                    {
+                        "offense": "x",
+                        "offense_group": "x",
+                        "sensitive": sensitive,
+                        "occurred_at": at,
+                        "exact_geom": "SRID=4326;POINT(-94.58 39.02)",
+                        "public_geom": None if sensitive else "SRID=4326;POINT(-94.58 39.02)",
+                    }
+                    for sensitive in (False, False, True)
+                ],
+            )
+            session.commit()
+            session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+            found = answer(session, asked(source=Source.POLICE), ZONE).found
+        assert (found["incidents"], found["reports"]) == (1, 2)
+
+
+class TestRights:
+    def test_the_place_of_a_home_is_exact_for_its_liaison_only(self, engine, city):
+        _made, divisions = city
+        home, shown = (-94.5812345, 39.0212345), (-94.5501, 39.0301)
+        with Session(engine) as session:
+            plant(
+                session,
+                np.array([home]),
+                "noise_spot",
+                public_geom=f"SRID=4326;POINT({shown[0]} {shown[1]})",
+            )
+            mine = person(session, Role.LIAISON, area_id=divisions["West"])
+            other = person(session, Role.LIAISON, area_id=divisions["East"])
+            member = person(session, Role.MEMBER, block_watch_id=city[0].block_watch)
+            session.commit()
+
+            def place(who, strong=True):
+                session.rollback()
+                session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+                session.execute(
+                    text(
+                        "SELECT set_config('porchlight.person', :who, true), "
+                        "set_config('porchlight.strong', :strong, true)"
+                    ),
+                    {"who": str(who or ""), "strong": str(strong).lower()},
+                )
+                now = datetime.now(UTC)
+                read = hot_spots.places(
+                    session,
+                    Source.REPORTS,
+                    (now - timedelta(days=400), now),
+                    ["noise_spot"],
+                    None,
+                )
+                return (float(read.lon[0]), float(read.lat[0])), hot_spots.rights(session)
+
+            assert place(mine) == (home, f"liaison:{divisions['West']}")
+            assert place(other) == (shown, f"liaison:{divisions['East']}")
+            assert place(mine, strong=False) == (shown, "")
+            assert place(member) == (shown, "")
+            assert place(None) == (shown, "")
+
+    def test_an_analysis_is_read_only_by_who_holds_the_rights_it_was_made_with(self, engine, city):
+        _made, divisions = city
+        with Session(engine) as session:
+            mine = person(session, Role.LIAISON, area_id=divisions["West"])
+            other = person(session, Role.LIAISON, area_id=divisions["East"])
+            rights = f"liaison:{divisions['West']}"
+            hot_spots.keep(
+                session,
+                Question(asked().written(), rights, METHOD, 1),
+                hot_spots.Answer(datetime.now(UTC), {}, b""),
+            )
+            session.commit()
+
+            def read(who):
+                session.rollback()
+                session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+                session.execute(
+                    text(
+                        "SELECT set_config('porchlight.person', :who, true), "
+                        "set_config('porchlight.strong', 'true', true)"
+                    ),
+                    {"who": str(who or "")},
+                )
+                return session.scalar(text("SELECT count(*) FROM hot_spot_run"))
+
+            assert (read(mine), read(other), read(None)) == (1, 0, 0)
+            session.rollback()
+
+    def test_a_liaison_may_not_ask_about_another_division(self, as_role, city):
+        _made, divisions = city
+        browser = as_role(Role.LIAISON, area_id=divisions["West"])
+        assert browser.get("/hotspots", headers=PAGE).status_code == 200
+        answered = browser.get(f"/hotspots?area={divisions['East']}", headers=PAGE)
+        assert answered.status_code == 403
+        assert "own divisions" in answered.text
+
+    def test_a_member_sees_the_own_block_watch_in_full_and_nobody_else_does(
+        self, as_role, city, planted
+    ):
+        watch = city[0].block_watch
+        browser = as_role(Role.MEMBER, block_watch_id=watch)
+        assert f"/hotspots?block_watch={watch}" in browser.get("/hotspots", headers=PAGE).text
+        assert "In the dark" in browser.get(f"/hotspots?block_watch={watch}", headers=PAGE).text
+        assert as_role().get(f"/hotspots?block_watch={watch}", headers=PAGE).status_code == 403
+
+    def test_what_police_read_of_it_is_written_down(self, as_role, engine, planted):
+        _made, divisions = planted
+        browser = as_role(Role.LIAISON, area_id=divisions["West"])
+        (cell, *_others) = rows_of(browser.get("/hotspots", headers=PAGE).text)
+        browser.get(f"/hotspots/cell/{cell}", headers=PAGE)
+        browser.get("/hotspots/cells.csv")
+        with Session(engine) as session:
+            actions = session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
+        assert [one for one in actions if one.startswith("hot_spots")] == [
+            "hot_spots.read",
+            "hot_spots.cell.read",
+            "hot_spots.file.read",
+        ]
+
+
+class TestEverybody:
+    def test_no_cell_with_few_incidents_comes_out_by_any_way(self, client, planted):
+        """Of a hundred scattered reports, most cells hold fewer than five."""
+        table = client.get("/hotspots/cells.csv").text
+        counts = [
+            int(row["incidents_at_least"])
+            for row in csv.DictReader(
+                line for line in io.StringIO(table) if not line.startswith("#")
+            )
+        ]
+        assert counts
+        assert min(counts) >= 5
+        assert all(number % 5 == 0 for number in counts)
+        features = client.get("/hotspots/cells.geojson").json()["features"]
+        assert {feature["properties"]["incidents_at_least"] for feature in features} == {*counts}
+        assert not {"p", "q", "in_the_dark", "reports"} & {*features[0]["properties"]}
+
+    def test_everybody_asks_one_fixed_question_whatever_the_address_says(self, client, planted):
+        plain = client.get("/hotspots/cells.geojson").json()
+        sly = client.get(
+            "/hotspots/cells.geojson?width=150&from=2026-01-01&to=2026-01-02&light=dark&weekday=1"
+            "&category=litter&then_from=2025-01-01&then_to=2025-02-01"
+        ).json()
+        assert sly == plain
+        assert plain["analysis"]["width_m"] == 400
+
+    def test_the_cell_of_few_looks_like_one_outside(self, client, planted):
+        for cell in ("0.0", "-5321.12469"):
+            answered = client.get(f"/hotspots/cell/{cell}", headers=PAGE)
+            assert answered.status_code == 404
+            assert "fewer than 5" in answered.text
+
+    def test_a_kind_can_not_be_worked_out_from_the_others(self, engine, city):
+        """Of 7, 6 and 2 the sum and the first two would tell the 2: so the 6 are not shown either."""
+        with Session(engine) as session:
+            grid = Grid(Shape.HEXAGON, 600.0)
+            cell = grid.cells_of(*np.array(TO_CITY.transform(*PLANTED))[:, None])
+            middle = TO_CITY.transform(*np.ravel(grid.centres(*cell)), direction="INVERSE")
+            places = clustered(15, middle)
+            plant(session, places[:7], "litter")
+            plant(session, places[7:13], "light_out")
+            plant(session, places[13:], "street_trouble")
+            session.commit()
+            until = datetime.now(ZONE).date() - timedelta(days=1)
+
+            def shown(kind=None):
+                codes = tuple(sorted(one.code for one in CATEGORIES if one.kind == kind))
+                question = asked(published=True, width_m=600, categories=codes, until=until)
+                found = answer(session, question, ZONE)
+                return unpacked(found.cells, found.found).counts.tolist()
+
+            assert shown() == [15]
+            assert shown("cleanup") == [5]
+            assert shown("lighting") == []
+            assert shown("problem_spot") == []
+
+
+class TestStates:
+    """None found, not measured, suppressed and failed look different, and say what to do."""
+
+    def test_without_a_city_nothing_is_measured(self, client):
+        assert "no city has been imported" in client.get("/hotspots", headers=PAGE).text
+
+    def test_too_little_is_not_measured(self, as_role, city):
+        text_ = as_role(Role.ADMINISTRATOR).get("/hotspots", headers=PAGE).text
+        assert "Not measured: too little to tell." in text_
+        assert "None found." not in text_
+
+    def test_enough_without_a_concentration_is_none_found(self, as_role, engine, city):
+        with Session(engine) as session:
+            plant(session, scattered(150))
+            session.commit()
+        text_ = as_role(Role.ADMINISTRATOR).get("/hotspots", headers=PAGE).text
+        assert "None found." in text_
+        assert "Not measured" not in text_
+
+    def test_few_in_each_place_are_suppressed(self, client, engine, city):
+        with Session(engine) as session:
+            plant(session, scattered(60))
+            session.commit()
+        assert "Not shown: too few in each place." in client.get("/hotspots", headers=PAGE).text
+
+    def test_a_failure_says_so_and_is_tried_again(self, as_role, engine, city, monkeypatch):
+        monkeypatch.setattr("server.pages.hot_spots.LIGHT", -1)
+        browser = as_role(Role.ADMINISTRATOR)
+        assert "being made" in browser.get("/hotspots", headers=PAGE).text
+        with Session(engine) as session:
+            session.execute(update(HotSpotRun).values(state="failed", reason="ValueError"))
+            session.commit()
+            id = session.scalar(select(HotSpotRun.id))
+        page = browser.get("/hotspots", headers=PAGE).text
+        assert "The analysis failed." in page
+        assert "None found." not in page
+        browser.post(f"/hotspots/again/{id}", data={"asked": ""})
+        assert "being made" in browser.get("/hotspots", headers=PAGE).text
+
+
+class TestHeavy:
+    def test_a_heavy_analysis_is_a_job_whose_answer_is_the_same(
+        self, as_role, engine, settings, planted, monkeypatch
+    ):
+        browser = as_role(Role.ADMINISTRATOR)
+        at_once = browser.get("/hotspots/cells.geojson").json()["features"]
+        with Session(engine) as session:
+            session.execute(text("DELETE FROM hot_spot_run"))
+            session.commit()
+        monkeypatch.setattr("server.pages.hot_spots.LIGHT", 10)
+        for _ in range(2):  # asked twice, made once
+            assert "being made" in browser.get("/hotspots", headers=PAGE).text
+        with Session(engine) as session:
+            (id,) = session.scalars(select(HotSpotRun.id)).all()
+            jobs = session.execute(text("SELECT args FROM procrastinate_jobs")).all()
+        assert [{"id": id}] == [args for (args,) in jobs]
+        find_by_job(engine, settings, id)
+        find_by_job(engine, settings, id)  # a job may run twice
+        ended = browser.get(f"/hotspots/progress/{id}")
+        assert ended.headers["HX-Refresh"] == "true"
+        assert browser.get("/hotspots/cells.geojson").json()["features"] == at_once
+
+    def test_a_job_whose_owner_lost_the_rights_reads_nothing(self, engine, settings, planted):
+        _made, divisions = planted
+        with Session(engine) as session:
+            who = person(session, Role.LIAISON, area_id=divisions["West"])
+            rights = f"liaison:{divisions['West']}"
+            hot_spots.ask(session, Question(asked().written(), rights, METHOD, 1), who)
+            session.execute(text("UPDATE role_grant SET ended_at = now()"))
+            session.commit()
+            id = session.scalar(select(HotSpotRun.id))
+        find_by_job(engine, settings, id)
+        with Session(engine) as session:
+            run = session.get_one(HotSpotRun, id)
+            assert (run.state, run.cells) == (AnalysisState.FAILED, None)
+
+    def test_an_answer_is_kept_until_the_rows_change(self, client, engine, planted):
+        first = client.get("/hotspots/cells.geojson").json()["analysis"]
+        assert client.get("/hotspots/cells.geojson").json()["analysis"] == first
+        with Session(engine) as session:
+            plant(session, clustered(1))
+            session.execute(text("UPDATE hot_spot_run SET created_at = now() - interval '1 hour'"))
+            session.commit()
+        after = client.get("/hotspots/cells.geojson").json()["analysis"]
+        assert after["rows_version"] > first["rows_version"]
+        with Session(engine) as session:
+            assert session.scalar(select(func.count()).select_from(HotSpotRun)) == 2
+
+
+class TestPage:
+    def test_the_list_names_the_spot_and_its_panel_says_how_sure_it_is(self, as_role, planted):
+        browser = as_role(Role.ADMINISTRATOR)
+        page = browser.get("/hotspots", headers=PAGE).text
+        assert re.search(r"<strong>1 hot spot</strong>\s+out of 130 incidents", page)
+        panel = browser.get(f"/hotspots/cell/{rows_of(page)[0]}", headers=PAGE).text
+        assert "false alarms" in panel
+        assert "where chance would put" in panel
+        assert "<rect" in panel
+        assert "No block watch looks after this place." in panel
+
+    def test_the_files_hold_how_they_were_made(self, as_role, planted):
+        browser = as_role(Role.ADMINISTRATOR)
+        made = browser.get("/hotspots/cells.geojson?width=300").json()["analysis"]
+        assert (made["width_m"], made["method_version"], made["seed"]) == (300, METHOD, None)
+        assert "# width_m: 300" in browser.get("/hotspots/cells.csv?width=300").text
+        package = browser.get("/hotspots/cells.gpkg?width=300").content
+        assert package.startswith(b"SQLite format 3")
+        assert b"method_version" in package
+
+    def test_the_map_is_given_what_stands_out_and_no_more(self, as_role, planted):
+        cells = as_role(Role.ADMINISTRATOR).get("/hotspots/cells").json()
+        assert {cell["look"] for cell in cells} <= {"firm", "hot", "dense"}
+        assert all(len(cell["ring"]) == 7 for cell in cells)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "from=2026-05-01&to=2026-04-01",
+            "from=1950-01-01&to=2026-01-01",
+            "width=7",
+            "weekday=9",
+            "light=dusk",
+            "then_from=2026-01-01",
+            "category=nothing",
+            "area=999999",
+        ],
+    )
+    def test_what_can_not_be_asked_is_said(self, as_role, city, query):
+        answered = as_role(Role.ADMINISTRATOR).get(f"/hotspots?{query}", headers=PAGE)
+        assert answered.status_code in {403, 422}
+
+    def test_an_empty_form_is_the_plain_page(self, as_role, city):
+        empty = "kind=&category=&area=&from=&to=&light=&width=200&then_from=&then_to="
+        assert as_role(Role.ADMINISTRATOR).get(f"/hotspots?{empty}").status_code == 200
+
+
+def test_the_tallest_bar_of_a_chart_fills_it():
+    drawn = chart("2026-01", [0, 2, 4], language("en"))
+    assert [bar.height for bar in drawn.bars] == [0, 50, 100]
+    assert drawn.bars[0].label == "Jan 2026"
+    assert chart("2026-01", [], language("en")).most == 0
