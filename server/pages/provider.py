@@ -180,9 +180,9 @@ def _known(session: Session, vouched: Vouched, language: Language) -> Known:
         raise NotSignedIn(
             403,
             _(
-                "Nobody with a role of the city is known here as {email}. Ask an administrator of this "
-                "site to add you under that address. If you sign in as a resident, use the link to "
-                "your e-mail address below."
+                "Nobody with a role of the city is known here as {email}, or that address belongs to "
+                "another account there. Ask an administrator of this site to invite you under that "
+                "address. If you sign in as a resident, use the link to your e-mail address."
             ).format(email=vouched.email),
         )
     if person.disabled_at is not None:

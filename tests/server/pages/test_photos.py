@@ -237,6 +237,16 @@ def test_the_folder_takes_no_other_names(store):
             store.get(key, Size.LARGE)
 
 
+def test_a_form_of_a_thousand_parts_is_refused_or_cut_soon(send, client, engine):
+    page = client.get("/report").text
+    album = re.search('name="album" value="([^"]*)"', page)[1]
+    many = [("photos", (f"{n}.jpg", b"x" * 50)) for n in range(1_001)]
+    began = time.monotonic()
+    assert client.post("/report", data={"album": album}, files=many).status_code == 400
+    assert time.monotonic() - began < 2
+    assert rows(engine) == []
+
+
 class TestBucket:
     """The same pages over a bucket in a real S3-compatible store."""
 

@@ -369,7 +369,9 @@ class TestStretchesAndLots:
     @pytest.mark.parametrize(("shape", "drawn"), [("line", LINE), ("polygon", LOT)])
     def test_at_a_home_only_a_point_near_it_is_shown(self, send, client, engine, shape, drawn):
         # The key decides the point that is drawn, so that it is the same in every run.
-        sent = send(category="property_neglect", shape=shape, drawn=drawn, token="the-key-of-a-home-1")
+        sent = send(
+            category="property_neglect", shape=shape, drawn=drawn, token="the-key-of-a-home-1"
+        )
         with Session(engine) as session:
             public = session.scalar(select(func.ST_AsText(Report.public_geom)))
         assert public.startswith("POINT")
