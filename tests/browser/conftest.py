@@ -6,13 +6,23 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 from psycopg import sql
 from sqlalchemy.orm import Session
 
@@ -81,6 +91,13 @@ def site(city_url, tmp_path_factory) -> Iterator[str]:
         reports_per_hour=10_000,  # all tests come from one address
         supports_per_hour=10_000,
     )
+    with served(settings) as address:
+        yield address
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """Serve the application in a thread; gives its address."""
     config = uvicorn.Config(create_app(settings), port=0, log_level="warning")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run)
@@ -89,9 +106,11 @@ def site(city_url, tmp_path_factory) -> Iterator[str]:
         assert thread.is_alive()
         time.sleep(0.02)
     host, port = running.servers[0].sockets[0].getsockname()[:2]
-    yield f"http://{host}:{port}"
-    running.should_exit = True
-    thread.join()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        running.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +196,24 @@ def signed_in_page(city_url, site, open_context):
 
     yield opener
     engine.dispose()
+
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def violations(page: Page, *schemes: Literal["light", "dark"]) -> list[str]:
+    """In what a page breaks WCAG 2.2 AA, by day and by night."""
+    found = []
+    for scheme in schemes or ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        answer = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+        found += [
+            f"{scheme} {violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for violation in answer.response["violations"]
+            for node in violation["nodes"]
+        ]
+    return found
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """Signing in, accounts and people in a browser: by day and by night, in English and Spanish."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_pages import DEVICES, LANGUAGES, WCAG
+from tests.browser.conftest import violations
+from tests.browser.test_pages import DEVICES, LANGUAGES
 
 
 def as_administrator(page: Page) -> None:
@@ -12,22 +12,21 @@ def as_administrator(page: Page) -> None:
     page.locator(".account-buttons button").last.click()
 
 
-def checked(page: Page, path: str) -> None:
+def checked(page: Page, path: str, scheme: str) -> None:
     page.goto(path)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-    found = Axe().run(page, options={"runOnly": WCAG})
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(page, scheme) == [], path
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_everybody_can_use_the_pages(open_context, language, device):
-    night = {"color_scheme": "dark" if device == "phone" else "light"}
-    page = open_context(**DEVICES[device], **night, locale=LANGUAGES[language]).new_page()
-    checked(page, "/sign-in")
+    scheme = "dark" if device == "phone" else "light"
+    page = open_context(**DEVICES[device], locale=LANGUAGES[language]).new_page()
+    checked(page, "/sign-in", scheme)
     as_administrator(page)
     for path in ("/people", "/people/2", "/account"):
-        checked(page, path)
+        checked(page, path, scheme)
 
 
 def test_somebody_tries_a_role_and_signs_out(open_context):

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from geo.roles import Role
-from tests.browser.test_pages import DEVICES, LANGUAGES, WCAG
+from tests.browser.conftest import violations
+from tests.browser.test_pages import DEVICES, LANGUAGES
 from tests.server.test_photos import picture, written
 
 PHOTO = {"name": "lamp.png", "mimeType": "image/png", "buffer": written(picture(900, 600), "PNG")}
@@ -32,20 +32,6 @@ def send_as_it_is(page: Page) -> str:
         page.locator("button[name=new]").click()
     page.wait_for_url(re.compile(r"/reports/\d+"))
     return page.url.partition("?")[0]
-
-
-def violations(page: Page) -> list[str]:
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
-        answer = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
-        found += [
-            f"{scheme} {violation['id']}: {node['html'][:200]}"
-            for violation in answer.response["violations"]
-            for node in violation["nodes"]
-        ]
-    return found
 
 
 @pytest.mark.parametrize("device", DEVICES)

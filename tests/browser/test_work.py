@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from geo.roles import Role
-from tests.browser.test_pages import DEVICES, LANGUAGES, WCAG
+from tests.browser.conftest import violations
+from tests.browser.test_pages import DEVICES, LANGUAGES
 
 
 def ticked(page: Page) -> list[str]:
@@ -60,16 +60,7 @@ def test_anybody_of_the_city_can_use_it(signed_in_page, language, device):
     first = page.locator("[data-work-list] tbody a").first.get_attribute("href")
     for path in ("/work?status=received", first):
         page.goto(path)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
-            found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
-            violations = [
-                f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
-                for violation in found.response["violations"]
-                for node in violation["nodes"]
-            ]
-            assert violations == [], f"{path} in {scheme}"
+        assert violations(page) == [], path
         for width in (page.viewport_size["width"], 320):
             page.set_viewport_size({"width": width, "height": 844})
             wide = page.evaluate("document.documentElement.scrollWidth")
