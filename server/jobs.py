@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data import database
-from data.queries import follows, hot_spots, mails
+from data.queries import follows, hot_spots, mails, watch_words
 from server.delivery import deliver
 from server.following import tell_all
 from server.hot_spots import find_by_job
@@ -107,6 +107,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
         with Session(engine) as session:
             mails.forget(session)
             follows.forget(session)
+            watch_words.forget(session)
             hot_spots.forget(session)
             session.commit()
 

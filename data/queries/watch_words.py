@@ -127,6 +127,19 @@ def _words(row: Row[Any]) -> WaitingWords:
     )
 
 
+def forget(session: Session) -> None:
+    """Delete what was decided so long ago that those who keep the watch are told no more.
+
+    Parameters
+    ----------
+    session : Session
+        As the owner of the store. Nothing is committed here.
+    """
+    session.execute(
+        text(f"DELETE FROM watch_words WHERE decided_at < now() - interval '{_TOLD_FOR}'")  # noqa: S608 (its own constant)
+    )
+
+
 def decide(
     session: Session, id: int, person_id: int, *, state: ReviewState, shown: str, reason: str
 ) -> bool:

@@ -84,7 +84,20 @@ def read_sheet(request: Request, session: Reading, settings: Chosen, id: int) ->
     spoken: Language = request.state.language
     watch = watch_of(request, session, id)
     now = datetime.now(UTC)
+    day = now.astimezone(settings.zone).date().isoformat()
     page = sheet_page(session, settings, watch, spoken, now)
+    session.close()  # others need its connection while this one is written
+    return pdf_response(page, f"block-watch-{id}-{day}.pdf", spoken)
+
+
+def pdf_response(page: str, name: str, spoken: Language) -> Response:
+    """Answer with a page as PDF under a name of its own.
+
+    Raises
+    ------
+    Problem
+        503 where none can be written now.
+    """
     _ = spoken.gettext
     try:
         written = sheets.pdf(page)
@@ -103,13 +116,12 @@ def read_sheet(request: Request, session: Reading, settings: Chosen, id: int) ->
                 "“porchlight doctor”."
             ),
         ) from error
-    day = now.astimezone(settings.zone).date().isoformat()
     return Response(
         written,
         media_type="application/pdf",
         headers={
             "Cache-Control": "no-store",
-            "Content-Disposition": f'inline; filename="block-watch-{id}-{day}.pdf"',
+            "Content-Disposition": f'inline; filename="{name}"',
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
         },
     )

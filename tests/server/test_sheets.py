@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from server import sheets
-from server.sheets import SheetError
+from server.sheets import SheetBusyError, SheetError
 
 PAGE = "<html lang='{lang}'><head><title>A sheet</title></head><body><h1>Hello</h1>{body}</body></html>"
 
@@ -68,6 +68,21 @@ def test_a_drawing_has_words_for_whoever_does_not_see_it():
     plain = unpacked(sheets.pdf(PAGE.format(lang="en", body=drawing)))
     assert b"/Figure" in plain
     assert re.search(rb"/Alt\s*\(Map of all\)", plain)
+
+
+def test_no_crowd_waits_for_sheets():
+    def ask():
+        with suppress(SheetBusyError):
+            sheets.pdf(PAGE.format(lang="en", body=""))
+            made.append(True)
+
+    made = []
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= len(made) <= 5
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.models import AuditEntry, BlockWatch, Meeting, WatchWords
+from data.queries import watch_words
 from geo.roles import Role
 from tests.people import person, signed_in
 from tests.places import found_city
@@ -173,6 +174,19 @@ def test_whoever_wrote_words_does_not_decide_them(client, engine, act, watch):
     answer = client.post(f"/moderation/words/{id}", data={"decision": "approved"})
     assert answer.status_code == 409
     assert stored(engine, BlockWatch.contact) == ""
+
+
+def test_what_was_decided_long_ago_is_forgotten_and_what_waits_is_not(session):
+    watch = found_city(session).block_watch
+    session.execute(
+        text("INSERT INTO watch_words (block_watch_id, field, words, state, reason, decided_at) "
+             "VALUES (:watch, 'contact', 'old', 'refused', 'x', now() - interval '31 days'), "
+             "(:watch, 'contact', 'new', 'refused', 'x', now() - interval '29 days'), "
+             "(:watch, 'contact', 'waits', 'waiting', '', NULL)"),
+        {"watch": watch},
+    )  # fmt: skip
+    watch_words.forget(session)
+    assert set(session.scalars(select(WatchWords.words))) == {"new", "waits"}
 
 
 @pytest.mark.parametrize("role", [Role.CAPTAIN, Role.MEMBER, None])
