@@ -107,6 +107,39 @@ def around(west: float, south: float, east: float, north: float) -> Bounds:
     return Bounds(west - more, south - more, east + more, north + more)
 
 
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Which ground lies on the drawing: metres of its upper left corner, and units for a metre."""
+
+    left: float
+    top: float
+    scale: float
+    height: float
+
+    def drawn(self, shape: BaseGeometry) -> BaseGeometry:
+        """Place a shape of the city's CRS on the drawing."""
+
+        def move(at: np.ndarray) -> np.ndarray:
+            return np.column_stack(
+                ((at[:, 0] - self.left) * self.scale, (self.top - at[:, 1]) * self.scale)
+            )
+
+        placed: BaseGeometry = shapely.transform(shape, move)
+        return placed
+
+
+def paper_around(boundary: BaseGeometry) -> Paper:
+    """Lay a drawing around a boundary, in the city's CRS, with a margin."""
+    west, south, east, north = boundary.bounds
+    margin = _MARGIN * max(east - west, north - south)
+    wide, high = east - west + 2 * margin, north - south + 2 * margin
+    high = max(high, _LEAST_RATIO * wide)
+    if high > _MOST_RATIO * wide:
+        wide = high / _MOST_RATIO
+    scale = WIDTH / wide
+    return Paper((west + east - wide) / 2, (south + north + high) / 2, scale, high * scale)
+
+
 def sheet_map(ground: SheetGround, reports: Sequence[OnSheet]) -> SheetMap:
     """Draw the ground of a block watch with its reports, numbered in their order.
 
@@ -119,23 +152,8 @@ def sheet_map(ground: SheetGround, reports: Sequence[OnSheet]) -> SheetMap:
     -------
     SheetMap
     """
-    west, south, east, north = ground.boundary.bounds
-    margin = _MARGIN * max(east - west, north - south)
-    wide, high = east - west + 2 * margin, north - south + 2 * margin
-    high = max(high, _LEAST_RATIO * wide)
-    if high > _MOST_RATIO * wide:
-        wide = high / _MOST_RATIO
-    left, top = (west + east - wide) / 2, (south + north + high) / 2
-    scale = WIDTH / wide
-    height = high * scale
-
-    def drawn(shape: BaseGeometry) -> BaseGeometry:
-        def move(at: np.ndarray) -> np.ndarray:
-            return np.column_stack(((at[:, 0] - left) * scale, (top - at[:, 1]) * scale))
-
-        placed: BaseGeometry = shapely.transform(shape, move)
-        return placed
-
+    paper = paper_around(ground.boundary)
+    height, scale, drawn = paper.height, paper.scale, paper.drawn
     frame = shapely.box(-20, -20, WIDTH + 20, height + 20)
     streets = [
         (name, rank, shapely.intersection(drawn(shape), frame))
@@ -145,12 +163,12 @@ def sheet_map(ground: SheetGround, reports: Sequence[OnSheet]) -> SheetMap:
     return SheetMap(
         width=WIDTH,
         height=round(height, 1),
-        water=_path(drawn(shape) for shape in ground.water),
-        parks=_path(drawn(shape) for shape in ground.parks),
+        water=path(drawn(shape) for shape in ground.water),
+        parks=path(drawn(shape) for shape in ground.parks),
         streets={
-            rank: _path(shape for _name, its, shape in streets if its == rank) for rank in (3, 2, 1)
+            rank: path(shape for _name, its, shape in streets if its == rank) for rank in (3, 2, 1)
         },
-        boundary=_path([drawn(ground.boundary)]),
+        boundary=path([drawn(ground.boundary)]),
         names=[*_names(streets, WIDTH, height)],
         marks=_marks([drawn(report.position).centroid for report in reports], reports, height),
         scale_m=scale_m,
@@ -158,7 +176,7 @@ def sheet_map(ground: SheetGround, reports: Sequence[OnSheet]) -> SheetMap:
     )
 
 
-def _path(shapes: Iterator[BaseGeometry] | Sequence[BaseGeometry]) -> str:
+def path(shapes: Iterator[BaseGeometry] | Sequence[BaseGeometry]) -> str:
     """Write lines and areas as one SVG path."""
     parts = []
     for shape in shapes:

@@ -27,6 +27,9 @@ MOST_KEPT = 60
 """Reports that a sheet lists as done since the last meeting."""
 
 
+_LAST_RANK = max(base_map.STREET_RANKS)
+
+
 @dataclass(frozen=True, slots=True)
 class OnSheet:
     """A report as a sheet shows it.
@@ -137,6 +140,25 @@ def ground(session: Session, id: int, bounds: Bounds) -> SheetGround:
         ),
         {"id": id, "srid": CITY_SRID},
     )
+    assert boundary is not None
+    return ground_around(session, shapely.from_wkb(bytes(boundary)), bounds)
+
+
+def ground_around(
+    session: Session, boundary: BaseGeometry, bounds: Bounds, last_rank: int = _LAST_RANK
+) -> SheetGround:
+    """Give the ground of any boundary, in the city's CRS, and around it.
+
+    Parameters
+    ----------
+    session : Session
+    boundary : shapely geometry
+        In the city's CRS.
+    bounds : Bounds
+        What the map shows, EPSG:4326.
+    last_rank : int
+        Smaller streets are left out.
+    """
     box = envelope(bounds)
 
     def cut(rows: Any, *columns: str) -> list[tuple[Any, ...]]:
@@ -147,12 +169,9 @@ def ground(session: Session, id: int, bounds: Bounds) -> SheetGround:
             (*values, shapely.from_wkb(bytes(shape_))) for *values, shape_ in session.execute(asked)
         ]
 
-    assert boundary is not None
     return SheetGround(
-        boundary=shapely.from_wkb(bytes(boundary)),
+        boundary=boundary,
         water=[shape for (shape,) in cut(base_map.shapes(GroundType.WATER, box))],
         parks=[shape for (shape,) in cut(base_map.shapes(GroundType.PARK, box))],
-        streets=cut(
-            base_map.streets(box, max(base_map.STREET_RANKS), blocks_stand_in=True), "name", "rank"
-        ),
+        streets=cut(base_map.streets(box, last_rank, blocks_stand_in=True), "name", "rank"),
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import orjson
-from babel.dates import format_skeleton, get_day_names
+from babel.dates import get_day_names
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BeforeValidator, Field, model_validator
@@ -32,6 +32,8 @@ from layers.service_locations import ServiceLocations
 from layers.street_lights import StreetLights
 from server import hot_spot_files
 from server.dependencies import Chosen, Reading, Who, Writing, own_site
+from server.hot_spot_brief import Named as NamedOnPaper
+from server.hot_spot_brief import brief_page
 from server.hot_spot_words import CHANGES, LIGHTS, MEANINGS, SOURCES, VERDICTS
 from server.hot_spots import (
     LEAST_PUBLISHED,
@@ -47,7 +49,9 @@ from server.hot_spots import (
     unpacked,
 )
 from server.languages import Language, language
+from server.month_charts import Chart, chart
 from server.pages.map import KINDS, SOMEWHERE, raster
+from server.pages.meeting_sheets import pdf_response
 from server.pages.page import asset, page
 from server.problems import Problem
 from server.schemas.filters import Day, Filters
@@ -563,57 +567,6 @@ def cells_of_the_map(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One month of the chart: height in units of which the tallest has 100."""
-
-    label: str
-    count: int
-    x: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Counts by month. `width` is that of the drawing."""
-
-    bars: Sequence[Bar]
-    most: int
-    width: float
-    bar: float
-
-
-def chart(first_month: str, counts: Sequence[int], spoken: Language) -> Chart:
-    """Draw counts by month as bars.
-
-    Parameters
-    ----------
-    first_month : str
-        As 2026-01.
-    counts : sequence of int
-        Of it and of the months after it.
-    spoken : Language
-    """
-    most, width = max(counts, default=0), 12.0
-    start = np.datetime64(first_month, "M")
-    return Chart(
-        bars=[
-            Bar(
-                label=str(
-                    format_skeleton("yMMM", (start + nth).astype(date), locale=spoken.locale)
-                ),
-                count=count,
-                x=nth * (width + 4),
-                height=round(100 * count / most, 1) if most else 0.0,
-            )
-            for nth, count in enumerate(counts)
-        ],
-        most=most,
-        width=max(len(counts) * (width + 4) - 4, width),
-        bar=width,
-    )
-
-
 class CellPage(TypedDict):
     """What is told of one cell. The numbers are those of `Sight`; `then` is None without a period."""
 
@@ -760,6 +713,42 @@ def cells_as_file(
             "Cache-Control": "no-store",
         },
     )
+
+
+@router.get("/brief.pdf", response_model=None)
+def brief(request: Request, desk: AtDesk, query: Annotated[HotSpotQuery, Query()]) -> Response:
+    """Write two pages of paper about one source."""
+    spoken: Language = request.state.language
+    _ = spoken.gettext
+    asked, run = _answered(request, desk, query)[0]
+    if asked.published:
+        raise Problem(
+            403,
+            _("For those who work on it"),
+            _("Liaisons, staff and block watches print this. Sign in, and choose what is yours."),
+        )
+    if run is None or run.state is not AnalysisState.DONE:
+        return RedirectResponse(f"/hotspots?{_query(query)}", 303)
+    _log(desk, "brief.read")
+    names = _weekdays(spoken)
+    named = NamedOnPaper(
+        area=_area_name(desk, asked, spoken),
+        weekdays=[names[day] for day in asked.weekdays],
+        categories=[
+            _(category.name) for category in CATEGORIES if category.code in asked.categories
+        ],
+        address=f"/hotspots?{_query(query, asked.source)}",
+        now=datetime.now(UTC),
+    )
+    written = brief_page(desk.session, desk.settings, spoken, (asked, run, _sight(run)), named)
+    return pdf_response(written, f"hot-spots-{asked.since}-{asked.until}.pdf", spoken)
+
+
+def _area_name(desk: Desk, asked: Asked, spoken: Language) -> str:
+    if asked.watch_id is not None:
+        return ", ".join(one.name for one in associations.named(desk.session, [asked.watch_id]))
+    found = [areas.area(desk.session, id) for id in asked.area_ids]
+    return ", ".join(one.name for one in found if one) or spoken.gettext("Whole city")
 
 
 @router.get("/progress/{run_id}")

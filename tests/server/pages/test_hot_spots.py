@@ -35,7 +35,8 @@ from geo.roles import Role
 from server import hot_spots as analyses
 from server.hot_spots import METHOD, Asked, answer, find_by_job, unpacked
 from server.languages import language
-from server.pages.hot_spots import chart
+from server.month_charts import chart
+from tests.answers import said_by
 from tests.people import person, signed_in
 from tests.places import EAST, MIDDLE, NORTH, SOUTH, WEST, box, found_city
 
@@ -531,6 +532,16 @@ class TestPage:
         package = browser.get("/hotspots/cells.gpkg?width=300").content
         assert package.startswith(b"SQLite format 3")
         assert b"method_version" in package
+
+    def test_a_liaison_prints_two_pages_and_nobody_in_particular_prints_any(self, as_role, planted):
+        _made, divisions = planted
+        browser = as_role(Role.LIAISON, area_id=divisions["West"])
+        paper = browser.get("/hotspots/brief.pdf")
+        assert paper.headers["content-type"] == "application/pdf"
+        words = said_by(paper, "")
+        assert "West" in words
+        assert "Each place by month" in words
+        assert as_role().get("/hotspots/brief.pdf", headers=PAGE).status_code == 403
 
     def test_the_map_is_given_what_stands_out_and_no_more(self, as_role, planted):
         cells = as_role(Role.ADMINISTRATOR).get("/hotspots/cells").json()
