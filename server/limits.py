@@ -71,7 +71,11 @@ def supports_from_address(request: Request) -> Limit:
     return Limit("support from address", most, timedelta(hours=1))
 
 
-LONGEST = timedelta(hours=1)
+SUPPORTS_OF_REPORT = Limit("support of report from address", 5, timedelta(days=1))
+"""New "affects me too" of one report by nameless browsers of one address: as many as a household,
+but no crowd made by clearing cookies. Whoever shares an address with many can sign in to count."""
+
+LONGEST = timedelta(days=1)
 """The longest window of a limit: older attempts need not be kept."""
 
 

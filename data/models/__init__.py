@@ -35,6 +35,7 @@ from data.models.police_incident import PoliceIncident
 from data.models.report import (
     EventKind,
     Report,
+    ReportBrowser,
     ReportContact,
     ReportEvent,
     StatusStep,
@@ -112,6 +113,7 @@ __all__ = [
     "PoliceIncident",
     "RejectedRow",
     "Report",
+    "ReportBrowser",
     "ReportContact",
     "ReportEvent",
     "ReportTally",

@@ -33,6 +33,7 @@ class Report(Imported, Base):
     work on it; `public_text` is what everybody reads of it: all, part or nothing. The ids of areas and
     block watch are the result of a spatial join kept by triggers, which is why they carry no foreign
     keys: those that everybody reads of the public position, the exact ones of the exact position.
+    `held_from`, which a trigger keeps, is where a report stood that a moderator took out of sight.
     """
 
     __tablename__ = "report"
@@ -43,6 +44,7 @@ class Report(Imported, Base):
     status: Mapped[Status] = mapped_column(
         enumeration(Status, "report_status"), server_default=Status.RECEIVED.value
     )
+    held_from: Mapped[Status | None] = mapped_column(enumeration(Status, "report_status"))
     severity: Mapped[Severity | None] = mapped_column(enumeration(Severity, "report_severity"))
     exact_geom: Mapped[object] = mapped_column(geometry("GEOMETRY"))
     public_geom: Mapped[object | None] = mapped_column(geometry("GEOMETRY"))
@@ -86,9 +88,11 @@ class Report(Imported, Base):
         CheckConstraint("occurred_at <= reported_at", name="occurred_before_reported"),
         CheckConstraint("closed_at >= reported_at", name="closed_after_reported"),
         CheckConstraint(
-            "(status = 'duplicate') OR duplicate_of_id IS NULL",
+            "status = 'duplicate' OR held_from IS NOT DISTINCT FROM 'duplicate' "
+            "OR duplicate_of_id IS NULL",
             name="only_duplicates_point_elsewhere",
         ),
+        CheckConstraint("held_from IS NULL OR status = 'held'", name="only_held_stood_elsewhere"),
         Index(None, "reported_at", "id"),
         Index(
             "report_open_idx", "reported_at", "id",
@@ -129,6 +133,7 @@ class ReportEvent(Base):
     from_status: Mapped[Status | None] = mapped_column(enumeration(Status, "report_status"))
     to_status: Mapped[Status | None] = mapped_column(enumeration(Status, "report_status"))
     note: Mapped[str] = mapped_column(server_default="")
+    note_spanish: Mapped[str] = mapped_column(server_default="")
     public: Mapped[bool] = mapped_column(server_default=text("true"))
     person_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("person.id", ondelete="SET NULL")
@@ -184,6 +189,17 @@ class ReportContact(Base):
     )
 
 
+class ReportBrowser(Base):
+    """The browser that sent a report, by a keyed hash of its random cookie and the report."""
+
+    __tablename__ = "report_browser"
+
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), primary_key=True
+    )
+    mark: Mapped[bytes]
+
+
 class Support(Base):
     """One neighbour's "affects me too". The supporter is a keyed hash, never a name.
 
@@ -192,6 +208,8 @@ class Support(Base):
     counted_as : bytes or None
         Where the same neighbour had joined a report close by before: the hash with that one. If both
         turn out to be the same problem, they count once.
+    browser : bytes or None
+        Of whoever was signed in: the hash of the browser, which does not count once more without them.
     """
 
     __tablename__ = "support"
@@ -201,6 +219,7 @@ class Support(Base):
     )
     supporter: Mapped[bytes] = mapped_column(primary_key=True)
     counted_as: Mapped[bytes | None]
+    browser: Mapped[bytes | None]
     at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 

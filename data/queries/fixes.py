@@ -1,7 +1,7 @@
 """Whether it is fixed: the question to the neighbours once a report is done, and their answers.
 
-Who is a neighbour of a report, the store decides itself (`report_neighbour`): whoever asks is often
-nobody in particular.
+Who is a neighbour of a report, and whose yes is enough alone, the store decides itself
+(`report_voice`): whoever asks is often nobody in particular.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,15 @@ from data.models import FixAsked, Report
 
 
 class Answer(StrEnum):
-    """What became of an answer."""
+    """What became of an answer. Where it was `HEARD`, another neighbour's yes is still needed."""
 
     VERIFIED = "verified"
+    HEARD = "heard"
     REOPENED = "reopened"
     ANSWERED = "answered"
     NOT_ASKED = "not_asked"
     NOT_YOURS = "not_yours"
+    YOUR_WORK = "your_work"
     REASON_MISSING = "reason_missing"
 
 
@@ -48,7 +50,7 @@ def asks(session: Session, id: int, marks: Sequence[bytes]) -> Asked | None:
         In the name of whoever is signed in.
     id : int
     marks : sequence of bytes
-        Hashes that the browser brings: of supports, and of a link that was sent.
+        Hashes that the browser brings: of supports, of having sent it, and of a link that was sent.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def answer(
     reason: str = "",
     reason_is_public: bool = False,
 ) -> Answer:
-    """Take a neighbour's word: yes makes a report verified, no opens it again.
+    """Take a neighbour's word: enough of yes makes a report verified, no opens it again.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    insert,
     or_,
     select,
     text,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from data.models import Area, BlockWatch, EventKind, Report, ReportEvent, Support
+from data.models import Area, BlockWatch, EventKind, Report, ReportBrowser, ReportEvent, Support
 from data.queries.filters import SRID
 from geo.categories import BY_CODE, CATEGORIES, Category, Setting
 from geo.crs import CITY_SRID
@@ -636,14 +637,21 @@ class Supported:
 
 SUPPORT = """
 WITH given AS (
-    INSERT INTO support (report_id, supporter, counted_as)
-    SELECT id, :supporter, (
+    INSERT INTO support (report_id, supporter, browser, counted_as)
+    SELECT id, :supporter, CAST(:browser AS bytea), (
         SELECT coalesce(counted_as, supporter) FROM support
         JOIN unnest(CAST(:ids AS bigint[]), CAST(:marks AS bytea[])) AS near (id, mark)
             ON report_id = near.id AND supporter = mark
         ORDER BY at, report_id LIMIT 1
     ) FROM report
     WHERE id = :id AND status = ANY (CAST(:open AS report_status[]))
+        AND NOT report_is_of(:id, ARRAY[CAST(:sender AS bytea)])
+        AND NOT EXISTS (
+            SELECT FROM support WHERE report_id = :id AND (
+                supporter = CAST(:browser AS bytea)
+                OR (CAST(:browser AS bytea) IS NULL AND browser = :supporter)
+            )
+        )
     ON CONFLICT DO NOTHING
     RETURNING report_id
 ), happened AS (
@@ -702,9 +710,15 @@ def beside(session: Session, id: int) -> list[int]:
 
 
 def support(
-    session: Session, id: int, supporter: bytes, near: Mapping[int, bytes] | None = None
+    session: Session,
+    id: int,
+    supporter: bytes,
+    near: Mapping[int, bytes] | None = None,
+    *,
+    browser: bytes | None = None,
+    sender: bytes | None = None,
 ) -> Supported | None:
-    """Count a neighbour's "affects me too", once a neighbour.
+    """Count a neighbour's "affects me too", once a neighbour and not of who reported it.
 
     Parameters
     ----------
@@ -716,6 +730,10 @@ def support(
         Keyed hash of who it is; never a name or an address.
     near : mapping of int to bytes, optional
         The same neighbour's hash with each report that may be of the same problem.
+    browser : bytes, optional
+        Of whoever is signed in: the hash by which their browser would count without that.
+    sender : bytes, optional
+        The hash by which the browser would be known that sent the report.
 
     Returns
     -------
@@ -732,6 +750,8 @@ def support(
         {
             "id": id,
             "supporter": supporter,
+            "browser": browser,
+            "sender": sender,
             "open": [status.value for status in OPEN],
             "ids": list(near or ()),
             "marks": list((near or {}).values()),
@@ -743,6 +763,21 @@ def support(
     if status not in OPEN:
         raise NotOpen(status)
     return Supported(found.supports, found.counted)
+
+
+def remember_browser(session: Session, id: int, mark: bytes) -> None:
+    """Keep by which browser a report was sent, so that it can be asked whether it is fixed.
+
+    Parameters
+    ----------
+    session : Session
+        Nothing is committed here.
+    id : int
+        Of a report that was just made.
+    mark : bytes
+        Keyed hash of the browser and the report.
+    """
+    session.execute(insert(ReportBrowser).inline().values(report_id=id, mark=mark))
 
 
 _NOTE = text("""

@@ -95,16 +95,19 @@ def _public(found: PublicReport | Held | None, language: Language) -> PublicRepo
 def support_report(
     request: Request, response: Response, id: Id, session: Writing, positions: Places
 ) -> SupportsOut:
-    """Count a neighbour whom a report affects, too, once a browser (by a random cookie)."""
+    """Count a neighbour whom a report affects, too: once a person or browser (by a random cookie).
+
+    Who reported it does not count, and of one address a few browsers a day do.
+    """
     language = request.state.language
-    name = neighbour(request)
+    who = neighbour(request)
     try:
-        supported = join(session, positions.secret, name, id)
+        supported = join(session, positions.secret, who, id)
     except NotOpen as error:
         raise not_open(error, language) from error
     if supported is None:
         raise not_found(language)
-    remember(response, name)
+    remember(response, who)
     return SupportsOut(supports=supported.supports, counted=supported.counted)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
@@ -88,7 +89,7 @@ def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator
     most = PHOTOS_LIMIT * request.app.state.settings.reports_per_hour
     for file in files:
         try:
-            limits.count_from_here(request, Limit("photo from address", most, limits.LONGEST))
+            limits.count_from_here(request, Limit("photo from address", most, timedelta(hours=1)))
         except limits.TooMany as error:
             yield limits.said(request, error)
             return

@@ -45,6 +45,7 @@ from server.pages.reports import (
 from server.screening import EXPLANATIONS, Concern, Explanation
 from server.settings import Settings
 from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Stretch, Where
+from server.supporters import neighbour, remember, sender
 from server.visitors import Visitor
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -213,6 +214,7 @@ def send_form(
 ) -> Response:
     """Check what was typed, ask whether it is known already, and store it."""
     language, city = request.state.language, settings.city_name
+    browser = neighbour(request)
     if change or photographed.faults:
         faults = photographed.faults
         status = 422 if faults else 200
@@ -237,6 +239,8 @@ def send_form(
             )
             if not submitted.replayed:
                 limits.count_stored(request, session, limits.reports_from_address(request))
+                mark = sender(positions.secret, browser, submitted.id)
+                reports.remember_browser(session, submitted.id, mark)
             photos.send(session, form.album, submitted.id)
     except Refused as refused:
         return _form_page(request, session, settings, form, faults=refused.faults, status=422)
@@ -250,7 +254,9 @@ def send_form(
         # Whoever went back and changed something wants to send that, too: under a new key.
         fresh = form.model_copy(update={"token": _token()})
         return _form_page(request, session, settings, fresh, status=409, sent_id=error.report_id)
-    return RedirectResponse(f"/reports/{submitted.id}?new=1", 303)
+    response = RedirectResponse(f"/reports/{submitted.id}?new=1", 303)
+    remember(response, browser)
+    return response
 
 
 def _held(request: Request, form: ReportForm, sent: Sent) -> HTMLResponse | None:

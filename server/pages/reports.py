@@ -34,7 +34,7 @@ from server.report_words import not_found, not_open
 from server.screening import screen
 from server.settings import Settings
 from server.submissions import description_faults
-from server.supporters import join, neighbour, remember, supporter
+from server.supporters import join, marks, neighbour, remember
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
@@ -107,7 +107,7 @@ class OnePage(TypedDict):
     feet: Mapping[int, int]
     link: str
     is_new: bool
-    supported: bool
+    supported: str
     noted: bool
     atlas: Atlas | None
     map_link: str | None
@@ -227,7 +227,7 @@ def read_page(
         feet={} if at_home else in_feet(near),
         link=f"{root}/reports/{id}",
         is_new=bool(new),
-        supported=bool(supported),
+        supported=supported,
         noted=bool(noted),
         atlas=None if view is None else look_atlas(language.code, view, settings),
         map_link=None if view is None else f"/?lat={view.lat}&lon={view.lon}&zoom={view.zoom}",
@@ -244,10 +244,9 @@ def read_page(
 
 
 def _marks(request: Request, positions: Positions, ids: Sequence[int], asked: str) -> list[bytes]:
-    """Give by what the store may know a neighbour: supports of this browser, and a link by e-mail."""
-    name = neighbour(request)
-    marks = [supporter(positions.secret, name, id) for id in ids]
-    return [*marks, fixes.mark_of(asked)] if asked else marks
+    """Give by what the store may know a neighbour: what they did here before, and a link by e-mail."""
+    known = marks(positions.secret, neighbour(request), ids)
+    return [*known, fixes.mark_of(asked)] if asked else known
 
 
 def _view(report: PublicReport) -> View | None:
@@ -282,7 +281,7 @@ def support_form(
 ) -> HTMLResponse | RedirectResponse:
     """Count a neighbour, keep for the staff what they wrote, and show the report again."""
     language = request.state.language
-    name = neighbour(request)
+    who = neighbour(request)
     note = _note(description, language)
     try:
         limits.count_from_here(request, limits.supports_from_address(request))
@@ -291,7 +290,7 @@ def support_form(
         headers = {"Retry-After": str(error.retry_after_s)}
         return page(request, "report_later.html", context, status=429, headers=headers)
     try:
-        found = join(session, positions.secret, name, id) if id < 2**63 else None
+        found = join(session, positions.secret, who, id) if id < 2**63 else None
     except NotOpen as error:
         raise not_open(error, language) from error
     if found is None:
@@ -299,10 +298,11 @@ def support_form(
     if note:
         written = sha256(f"{plain_text(token)} {note}".encode()).hexdigest()
         reports.note_for_staff(session, id, note, key=f"join {id} {written}")
+    supported = "1" if found.counted else "known"
     response = RedirectResponse(
-        f"/reports/{id}?supported=1{'&noted=1' if note else ''}#support", 303
+        f"/reports/{id}?supported={supported}{'&noted=1' if note else ''}#support", 303
     )
-    remember(response, name)
+    remember(response, who)
     return response
 
 
@@ -316,6 +316,14 @@ _NOT_TAKEN: dict[Answer, tuple[int, str, str]] = {
         409,
         N_("Nothing is asked now"),
         N_("This report is not done right now. Its page shows where it stands."),
+    ),
+    Answer.YOUR_WORK: (
+        403,
+        N_("This is for its neighbours to say"),
+        N_(
+            "Whoever works on a report, or said that it is done, does not say as a neighbour whether "
+            "it is fixed. If it is not, change it on your work list."
+        ),
     ),
     Answer.NOT_YOURS: (
         403,

@@ -545,13 +545,13 @@ def decide(
         walks.decide(session, stop_id, wish.question, None)
     elif answer == "join" and report in {one.id for one in stops.same(session, wish, positions)}:
         limits.limit_supports(request)
-        name = neighbour(request)
+        joining = neighbour(request)
         try:
-            join(session, positions.secret, name, report)
+            join(session, positions.secret, joining, report)
         except NotOpen as error:
             raise not_open(error, spoken) from error
         walks.decide(session, stop_id, wish.question, report, joined=True)
-        remember(response, name)
+        remember(response, joining)
     else:
         message = _("Go back and choose again: what was offered has changed.")
         raise Problem(409, _("Some of this cannot be used"), message)

@@ -17,6 +17,7 @@ from data.models import (
     Report,
     ReportContact,
     ReportEvent,
+    RoleGrant,
     SavedFilter,
     Support,
 )
@@ -435,10 +436,14 @@ def done(session, city, lighting, change):
     return id
 
 
-def test_a_neighbour_says_it_is_fixed_once(session, done, acting):
+def test_two_neighbours_who_joined_say_together_that_it_is_fixed(session, done, acting):
     with acting():
         assert fixes.asks(session, done, [b"one"]) is Asked.ASKED
-        assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.VERIFIED
+        assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.HEARD
+        assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.ANSWERED
+    assert session.get_one(Report, done).status is Status.DONE
+    with acting():
+        assert fixes.answer(session, done, [b"two"], fixed=True) is Answer.VERIFIED
         assert fixes.asks(session, done, [b"one"]) is Asked.ANSWERED
         assert fixes.answer(session, done, [b"one"], fixed=False, reason="Dark.") is Answer.ANSWERED
     assert session.get_one(Report, done).status is Status.VERIFIED
@@ -449,7 +454,6 @@ def test_no_opens_it_again_with_the_reason_and_asks_anew_when_it_is_done_again(
     session, done, lighting, change, acting
 ):
     with acting():
-        fixes.answer(session, done, [b"one"], fixed=True)
         assert fixes.answer(session, done, [b"two"], fixed=False) is Answer.REASON_MISSING
         why = {"reason": "It is dark again.", "reason_is_public": True}
         assert fixes.answer(session, done, [b"two"], fixed=False, **why) is Answer.REOPENED
@@ -459,7 +463,7 @@ def test_no_opens_it_again_with_the_reason_and_asks_anew_when_it_is_done_again(
     assert session.get_one(Report, done).closed_at is None
     change(lighting, done, to=Status.DONE)
     with acting():
-        assert fixes.answer(session, done, [b"two"], fixed=True) is Answer.VERIFIED
+        assert fixes.answer(session, done, [b"two"], fixed=True) is Answer.HEARD
 
 
 def test_a_reason_that_is_not_public_is_for_the_citys_people(session, done, lighting, acting):
@@ -498,7 +502,40 @@ def test_neighbours_of_a_duplicate_are_asked_about_the_report_that_stands_for_it
     change(lighting, first, to=Status.DONE)
     with acting():
         assert fixes.merged(session, first) == [first, second]
-        assert fixes.answer(session, first, [b"three"], fixed=True) is Answer.VERIFIED
+        assert fixes.answer(session, first, [b"three"], fixed=True) is Answer.HEARD
+
+
+def test_the_reporters_word_or_the_block_watchs_is_enough(session, city, lighting, change, acting):
+    captain = person(session, Role.CAPTAIN, block_watch_id=city.block_watch)
+    for who, marks in ((None, [b"sent"]), (Worker(captain, ()), [])):
+        id = send(session, new("light_out", IN_THE_WATCH))
+        reports.remember_browser(session, id, b"sent")
+        change(lighting, id, to=Status.DONE)
+        with acting(who):
+            assert fixes.asks(session, id, marks) is Asked.ASKED
+            assert fixes.answer(session, id, marks, fixed=True) is Answer.VERIFIED
+
+
+def test_the_citys_people_do_not_speak_for_the_neighbours(session, done, hired, lighting, acting):
+    session.execute(update(Report).values(reporter_id=lighting.person_id))
+    administrator = hired(Role.ADMINISTRATOR)
+    for who in (lighting, administrator):
+        with acting(who):
+            session.execute(text("SELECT set_config('porchlight.strong', 'false', true)"))
+            assert fixes.asks(session, done, [b"one"]) is None
+            assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.YOUR_WORK
+            assert fixes.answer(session, done, [], fixed=False, reason="x") is Answer.YOUR_WORK
+    session.execute(update(RoleGrant).values(ended_at=func.now()))
+    with acting(lighting):  # who said that it is done, and works elsewhere now
+        assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.YOUR_WORK
+    assert session.get_one(Report, done).status is Status.DONE
+
+
+def test_who_left_an_address_is_asked_in_the_language_of_the_form(session, done, lighting, acting):
+    contact = {"report_id": done, "email": "ana@example.org", "language": "es"}
+    session.execute(insert(ReportContact).values(contact))
+    with acting(lighting):
+        assert fixes.to_ask(session, done) == [fixes.ToAsk("ana@example.org", "es")]
 
 
 def test_a_link_answers_for_one_time_that_it_was_done(session, done, lighting, change, acting):

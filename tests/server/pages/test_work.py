@@ -22,7 +22,7 @@ from data.queries import reports
 from geo.roles import Role
 from geo.statuses import Status
 from server.spreadsheets import cell
-from server.supporters import COOKIE, supporter
+from server.supporters import COOKIE, Neighbour, sender
 from tests.people import person, signed_in
 from tests.places import EAST, IN_EASTSIDE, IN_WESTSIDE, MIDDLE, NORTH, SOUTH, WEST, box, found_city
 from tests.reports import new, send
@@ -329,11 +329,12 @@ def test_an_address_is_no_formula_in_the_table(client, act, engine, city):
 
 @pytest.fixture
 def done(client, act, city, engine, version):
-    """The lamp, which this browser joined, and which the city calls done."""
+    """The lamp, which this browser reported, and which the city calls done."""
     id = city["lamp"]
     client.cookies.set(COOKIE, "somebody")
     with Session(engine) as session:
-        reports.support(session, id, supporter(b"s" * 32, "somebody", id))
+        mark = sender(b"s" * 32, Neighbour("somebody"), id)
+        reports.remember_browser(session, id, mark)
         session.execute(insert(ReportContact).values(report_id=id, email="ann@example.org"))
         session.commit()
     act(Role.STAFF, department="lighting")
@@ -365,6 +366,15 @@ def test_a_reason_that_points_at_a_person_is_for_staff_alone(client, done, act):
     assert "555-0134" not in client.get(f"/reports/{done}").text
     act(Role.STAFF, department="lighting")
     assert "555-0134" in client.get(f"/work/{done}").text
+
+
+def test_whoever_works_on_it_does_not_answer_as_a_neighbour(client, done, act, engine):
+    act(Role.STAFF, department="lighting")
+    assert "Is it fixed?" not in client.get(f"/reports/{done}").text
+    answer = client.post(f"/reports/{done}/fixed", data={"fixed": "yes"}, headers=PAGE)
+    assert answer.status_code == 403
+    assert "Whoever works on a report" in answer.text
+    assert status_of(engine, done) is Status.DONE
 
 
 def test_strangers_are_neither_asked_nor_heard(client, done, engine):
