@@ -184,8 +184,7 @@ class IdentityProvider:
                 f"{address} is of the issuer {found.get('issuer')!r}, not {self._issuer!r}",
             )
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-            parts = urlsplit(str(found.get(name)))
-            if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            if not _is_safe(found.get(name)):
                 raise ProviderError(ProviderFault.WRONG, f"{address} has no safe {name}")
         return found
 
@@ -346,13 +345,18 @@ class IdentityProvider:
             address = self.described().get("end_session_endpoint")
         except ProviderError:
             return None
-        if not isinstance(address, str) or not address.startswith(("https://", "http://")):
+        if not isinstance(address, str) or not _is_safe(address):
             return None
         asked = {
             "client_id": self._client_id,
             "post_logout_redirect_uri": f"{root(self._settings)}/",
         }
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
+
+
+def _is_safe(address: object) -> bool:
+    parts = urlsplit(str(address))
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def of(settings: Settings) -> IdentityProvider | None:

@@ -22,8 +22,9 @@ from server.identity_provider import (
 )
 from server.languages import Language
 from server.pages.page import page
-from server.pages.sign_in import QUIET, go_on, own_path, sign_in_page
+from server.pages.sign_in import QUIET, go_on, sign_in_page
 from server.problems import Problem
+from server.ways_back import own_path
 
 router = APIRouter(prefix="/sign-in/provider", include_in_schema=False)
 
