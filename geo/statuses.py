@@ -32,11 +32,11 @@ OPEN = frozenset({Status.RECEIVED, Status.CONFIRMED, Status.SCHEDULED, Status.IN
 PUBLIC = frozenset(Status) - {Status.HELD}
 """Everybody may see these; a held report waits for a moderator."""
 
-_WAY_BACK = {Status.RECEIVED, Status.CONFIRMED}
+_WAY_BACK = {Status.RECEIVED, Status.CONFIRMED, Status.HELD}
 _ASIDE = {Status.HELD, Status.DUPLICATE, Status.DECLINED, Status.NOT_OURS}
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.HELD: frozenset({Status.RECEIVED, Status.DECLINED}),
+    Status.HELD: PUBLIC,
     Status.RECEIVED: frozenset(
         {Status.CONFIRMED, Status.SCHEDULED, Status.IN_PROGRESS, Status.DONE, *_ASIDE}
     ),
@@ -49,7 +49,10 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.DECLINED: frozenset(_WAY_BACK),
     Status.NOT_OURS: frozenset(_WAY_BACK),
 }
-"""From each status, those that may follow. Reopening leads back to confirmed."""
+"""From each status, those that may follow. Reopening leads back to confirmed.
+
+Whatever is public can be held; from there a report only ever goes back to where it was (`refusal`).
+"""
 
 
 class Party(StrEnum):
@@ -78,7 +81,7 @@ class Step:
     by : frozenset of Party
         Any of these may take it.
     needs_reason : bool
-        Whether it must be said why, for everybody to read.
+        Whether it must be said why.
     needs_other : bool
         Whether the report must be named that stands for this one.
     """
@@ -99,8 +102,8 @@ def reopens(before: Status, after: Status) -> bool:
 
 def _step(before: Status, after: Status) -> Step:
     if Status.HELD in {before, after}:
-        by = {Party.MODERATOR}
-    elif after is Status.VERIFIED:
+        return Step(by=frozenset({Party.MODERATOR}), needs_reason=True, needs_other=False)
+    if after is Status.VERIFIED:
         by = {Party.NEIGHBOUR}
     elif before in _SAID_TO_BE_FIXED:
         by = {Party.CITY, Party.NEIGHBOUR}
@@ -132,10 +135,31 @@ def parties(grants: Collection[Grant], site: Site) -> frozenset[Party]:
     return frozenset(party for party, act in acts.items() if may(grants, act, site))
 
 
-def choices(before: Status, by: Collection[Party]) -> tuple[Status, ...]:
+def released_to(held_from: Status | None) -> Status:
+    """Give where a held report goes: back to where it stood, so that nothing of its way is lost.
+
+    Parameters
+    ----------
+    held_from : Status or None
+        Where it stood before; None where it was held from the beginning.
+    """
+    return held_from or Status.RECEIVED
+
+
+def _jumps(before: Status, after: Status, held_from: Status | None) -> bool:
+    return before is Status.HELD and after is not released_to(held_from)
+
+
+def choices(
+    before: Status, by: Collection[Party], held_from: Status | None = None
+) -> tuple[Status, ...]:
     """Give the statuses to which somebody may bring a report, in the order of the way."""
     return tuple(
-        after for after in Status if (step := STEPS.get((before, after))) and step.by & set(by)
+        after
+        for after in Status
+        if (step := STEPS.get((before, after)))
+        and step.by & set(by)
+        and not _jumps(before, after, held_from)
     )
 
 
@@ -146,6 +170,7 @@ def refusal(
     *,
     reason: str = "",
     names_other: bool = False,
+    held_from: Status | None = None,
 ) -> Refusal | None:
     """Tell why a step is not taken; None where it is.
 
@@ -155,16 +180,18 @@ def refusal(
     by : collection of Party
         As whom somebody acts.
     reason : str
-        What is said about it in public.
+        What is said about it.
     names_other : bool
         Whether the report is named that stands for this one.
+    held_from : Status or None
+        Of a held report, where it stood before; None where it was held from the beginning.
 
     Returns
     -------
     Refusal or None
     """
     step = STEPS.get((before, after))
-    if step is None:
+    if step is None or _jumps(before, after, held_from):
         return Refusal.NO_SUCH_STEP
     if not step.by & set(by):
         return Refusal.NOT_YOURS

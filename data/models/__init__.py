@@ -19,7 +19,7 @@ from data.models.home_cell import HomeCell
 from data.models.hot_spot import AnalysisState, HotSpotRun
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.mail import Mail
-from data.models.moderation import ReviewState, TextAppeal, TextReview
+from data.models.moderation import ReportHold, ReviewState, TextAppeal, TextReview
 from data.models.parcel import LandUse, Parcel
 from data.models.person import (
     Attempt,
@@ -116,6 +116,7 @@ __all__ = [
     "ReportBrowser",
     "ReportContact",
     "ReportEvent",
+    "ReportHold",
     "ReportTally",
     "ResponseTemplate",
     "ReviewState",

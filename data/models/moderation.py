@@ -70,3 +70,39 @@ class TextAppeal(Base):
     __table_args__ = (
         CheckConstraint(f"length(reason) BETWEEN 1 AND {REASON_LIMIT}", name="reason_is_short"),
     )
+
+
+class ReportHold(Base):
+    """Why a moderator has taken a report out of sight, until it is shown again; appealed once.
+
+    Attributes
+    ----------
+    appeal : str
+        Why its reporter asks for another moderator's eyes.
+    answer : str
+        Why that other one keeps it out of sight all the same.
+    """
+
+    __tablename__ = "report_hold"
+
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), primary_key=True
+    )
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    held_by_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("person.id", ondelete="SET NULL")
+    )
+    appeal: Mapped[str] = mapped_column(server_default="")
+    appealed_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        CheckConstraint(
+            f"length(reason) BETWEEN 1 AND {REASON_LIMIT} AND length(appeal) <= {REASON_LIMIT} "
+            f"AND length(answer) <= {REASON_LIMIT}",
+            name="words_are_short",
+        ),
+        CheckConstraint("(appeal = '') = (appealed_at IS NULL)", name="appealed_at_a_time"),
+        CheckConstraint("answer = '' OR appeal <> ''", name="answers_an_appeal"),
+    )

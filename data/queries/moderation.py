@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from data.models import ReviewState
 from data.queries import audit
-from geo.statuses import Party, Status, refusal
+from geo.statuses import Party, Status, refusal, released_to
 
 MOST_SHOWN = 20
 """Items of each kind that the queue shows at once, oldest first."""
@@ -307,47 +307,85 @@ def _review(
 def hold(session: Session, report_id: int, person_id: int, reason: str) -> None:
     """Take a whole report out of sight.
 
+    Parameters
+    ----------
+    session : Session
+        Of a moderator. Nothing is committed here.
+    report_id : int
+    person_id : int
+        The moderator.
+    reason : str
+        For its author and for moderators.
+
     Raises
     ------
     Decided
-        Where it is held, or stands where it cannot be held.
+        Where there is none, or it is held.
     """
-    _move(session, report_id, person_id, Status.HELD, reason)
+    _move(session, report_id, person_id, reason, held=True)
+    session.execute(
+        text(
+            "INSERT INTO report_hold (report_id, reason, held_by_id) "
+            "VALUES (:id, :reason, :person_id)"
+        ),
+        {"id": report_id, "reason": reason, "person_id": person_id},
+    )
 
 
 def release(session: Session, report_id: int, person_id: int, reason: str) -> None:
-    """Show a held report again, as received.
+    """Show a held report again, where it stood before.
+
+    Parameters
+    ----------
+    session : Session
+        Of a moderator. Nothing is committed here.
+    report_id : int
+    person_id : int
+        The moderator.
+    reason : str
+        For everybody, in its timeline.
 
     Raises
     ------
     Decided
+        Where it is not held, or for another moderator to release.
     """
-    _move(session, report_id, person_id, Status.RECEIVED, reason)
-
-
-def _move(session: Session, report_id: int, person_id: int, to: Status, reason: str) -> None:
-    before = session.scalar(text("SELECT status FROM report WHERE id = :id"), {"id": report_id})
-    if before is None or refusal(Status(before), to, {Party.MODERATOR}, reason=reason):
+    allowed = text("SELECT visitor_may_release(:id)")
+    if not session.scalar(allowed, {"id": report_id}):
         raise Decided
-    held = before == Status.HELD
+    _move(session, report_id, person_id, reason, held=False)
+
+
+def _move(session: Session, report_id: int, person_id: int, reason: str, *, held: bool) -> None:
+    found = session.execute(
+        text("SELECT status, held_from FROM report WHERE id = :id"), {"id": report_id}
+    ).one_or_none()
+    if found is None:
+        raise Decided
+    before = Status(found.status)
+    held_from = Status(found.held_from) if found.held_from else None
+    to = Status.HELD if held else released_to(held_from)
+    if refusal(before, to, {Party.MODERATOR}, reason=reason, held_from=held_from):
+        raise Decided
+    values = {"id": report_id, "before": before.value, "to": to.value}
     moved = session.execute(
         text(
-            "UPDATE report SET status = CAST(:to AS report_status), "
-            "closed_at = CASE WHEN :to = 'held' THEN closed_at END "
+            "UPDATE report SET status = CAST(:to AS report_status) "
             "WHERE id = :id AND status = CAST(:before AS report_status) RETURNING id"
         ),
-        {"id": report_id, "to": to.value, "before": before},
+        values,
     ).one_or_none()
     if moved is None:
         raise Decided
     session.execute(
         text(
-            "INSERT INTO report_event (report_id, kind, from_status, to_status, note) VALUES "
-            "(:id, 'status', CAST(:before AS report_status), CAST(:to AS report_status), :note)"
+            "INSERT INTO report_event (report_id, kind, from_status, to_status, note, person_id) "
+            "VALUES (:id, 'status', CAST(:before AS report_status), CAST(:to AS report_status), "
+            ":note, :person_id)"
         ),
-        {"id": report_id, "before": before, "to": to.value, "note": reason if held else ""},
+        values | {"note": "" if held else reason, "person_id": person_id},
     )
-    action = "report.hold" if to is Status.HELD else "report.release"
+    action = "report.hold" if held else "report.release"
     audit.add(session, person_id, action, f"report {report_id}", {"reason": reason})
 
 

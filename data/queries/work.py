@@ -52,7 +52,7 @@ from data.queries.filters import Cursor, ReportFilter, narrowed, within_area
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind, Severity
 from geo.roles import Act, Grant, Role, Site, may
-from geo.statuses import OPEN, Refusal, Status, parties, refusal
+from geo.statuses import OPEN, Party, Refusal, Status, parties, refusal
 from geo.working_days import overdue_before, target_day
 
 _DECIMALS = 6  # of a degree: 0.1 m
@@ -749,7 +749,8 @@ def _step(
     why = refusal(
         before,
         after,
-        parties(worker.grants, site),
+        # Holding and releasing is for the pages of moderators, whose reasons are kept apart.
+        parties(worker.grants, site) & {Party.CITY},
         reason=wanted.note,
         names_other=wanted.other_id is not None,
     )

@@ -7,6 +7,7 @@ from geo.kinds import Kind
 from geo.roles import Grant, Role, Site
 from geo.statuses import (
     OPEN,
+    PUBLIC,
     STEPS,
     TRANSITIONS,
     Party,
@@ -20,6 +21,7 @@ from geo.statuses import (
 
 STATUSES = st.sampled_from(list(Status))
 PARTIES = st.frozensets(st.sampled_from(list(Party)))
+HELD_FROM = st.none() | st.sampled_from(sorted(PUBLIC))
 REASONS = st.sampled_from(["", "  \n", "The lamp is dark again."])
 
 
@@ -27,15 +29,17 @@ def test_the_steps_are_those_of_the_way_of_a_report():
     assert set(STEPS) == {(a, b) for a, following in TRANSITIONS.items() for b in following}
 
 
-@given(STATUSES, STATUSES, PARTIES, REASONS, st.booleans())
-def test_there_is_no_way_around(before, after, by, reason, names_other):
-    refused = refusal(before, after, by, reason=reason, names_other=names_other)
+@given(STATUSES, STATUSES, PARTIES, REASONS, st.booleans(), HELD_FROM)
+def test_there_is_no_way_around(before, after, by, reason, names_other, held_from):
+    refused = refusal(
+        before, after, by, reason=reason, names_other=names_other, held_from=held_from
+    )
     if refused is None:
         step = STEPS[before, after]
         assert step.by & by
         assert reason.strip() or not step.needs_reason
         assert names_other or not step.needs_other
-        assert after in choices(before, by)
+        assert after in choices(before, by, held_from)
     if after not in TRANSITIONS[before]:
         assert refused is Refusal.NO_SUCH_STEP
 
@@ -46,10 +50,24 @@ def test_whoever_has_no_part_takes_no_step(before, after, reason, names_other):
     assert choices(before, ()) == ()
 
 
-@given(STATUSES, PARTIES)
-def test_what_is_offered_is_taken_once_all_is_said(before, by):
-    for after in choices(before, by):
-        assert refusal(before, after, by, reason="Because.", names_other=True) is None
+@given(STATUSES, PARTIES, HELD_FROM)
+def test_what_is_offered_is_taken_once_all_is_said(before, by, held_from):
+    for after in choices(before, by, held_from):
+        refused = refusal(
+            before, after, by, reason="Because.", names_other=True, held_from=held_from
+        )
+        assert refused is None
+
+
+@pytest.mark.parametrize("status", sorted(PUBLIC))
+def test_whatever_is_public_can_be_held_and_comes_back_only_to_where_it_was(status):
+    by = {Party.MODERATOR}
+    assert refusal(status, Status.HELD, by, reason="Names a person.") is None
+    assert choices(Status.HELD, by, status) == (status,)
+
+
+def test_what_was_held_from_the_beginning_is_received():
+    assert choices(Status.HELD, {Party.MODERATOR}) == (Status.RECEIVED,)
 
 
 def test_every_status_is_reached_from_received_and_left_again():
@@ -95,13 +113,24 @@ class Way(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.status = Status.RECEIVED
+        self.held_from = None
         self.done_by_the_city = False
 
     @rule(after=STATUSES, by=PARTIES, reason=REASONS, names_other=st.booleans())
     def try_a_step(self, after, by, reason, names_other):
-        if refusal(self.status, after, by, reason=reason, names_other=names_other) is None:
+        refused = refusal(
+            self.status,
+            after,
+            by,
+            reason=reason,
+            names_other=names_other,
+            held_from=self.held_from,
+        )
+        if refused is None:
             if after is Status.DONE:
-                self.done_by_the_city = Party.CITY in by
+                # Releasing leads back to what the city said before.
+                self.done_by_the_city = Party.CITY in by or self.status is Status.HELD
+            self.held_from = self.status if after is Status.HELD else None
             self.status = after
 
     @invariant()

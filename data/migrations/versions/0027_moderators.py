@@ -1,14 +1,179 @@
-"""Nothing yet."""
+"""What moderators may undo, whom they may judge, and who reads their reasons.
+
+Every public report can be held, and comes back to where it stood: `held_from`, kept by a trigger, so
+that holding and releasing is no way around the way of reports. Nobody decides about an own report,
+and after an appeal somebody else does than before. A moderator's reason is for the author and for
+moderators. What is public can be taken back: a text, a photo, a note of the timeline.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0027"
 down_revision = "0026"
 branch_labels = None
 depends_on = None
 
+WEB = "porchlight_web"
+STATUS = postgresql.ENUM(name="report_status", create_type=False)
+BULK = "(current_setting('porchlight.bulk', true) IS DISTINCT FROM 'on')"
+
+STEPS_BEFORE = """
+DELETE FROM status_step WHERE before = 'held'
+    OR (after = 'held' AND before IN ('duplicate', 'declined', 'not_ours'));
+INSERT INTO status_step (before, after) VALUES ('held', 'received'), ('held', 'declined');
+"""
+
+STEPS = """
+DELETE FROM status_step WHERE 'held' IN (before, after);
+INSERT INTO status_step (before, after)
+SELECT step.before, step.after FROM unnest(enum_range(NULL::report_status)) AS public (status),
+    LATERAL (VALUES (public.status, 'held'::report_status), ('held'::report_status, public.status))
+        AS step (before, after)
+WHERE public.status <> 'held';
+"""
+
+FOLLOWS = """
+CREATE OR REPLACE FUNCTION report_status_follows() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM status_step WHERE before = OLD.status AND after = NEW.status) {jumps} THEN
+        RAISE EXCEPTION 'a report cannot go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'report_status_follows',
+                  TABLE = 'report';
+    END IF;
+    {hold}
+    RETURN NEW;
+END $$;
+"""
+
+JUMPS = "OR (OLD.status = 'held' AND NEW.status <> coalesce(OLD.held_from, 'received'))"
+
+HOLD = """
+    IF visitor() IS NOT NULL AND (
+        ('held' IN (OLD.status, NEW.status) AND NOT visitor_moderates(OLD.id))
+        OR (OLD.status = 'held' AND NOT visitor_may_release(OLD.id))
+    ) THEN
+        RAISE EXCEPTION 'another moderator holds or releases this report'
+            USING ERRCODE = 'insufficient_privilege', TABLE = 'report';
+    END IF;
+    NEW.held_from := CASE WHEN NEW.status = 'held' THEN OLD.status END;
+    IF OLD.status = 'held' THEN
+        DELETE FROM report_hold WHERE report_id = OLD.id;
+    END IF;
+"""
+
+HELD = f"""
+CREATE FUNCTION visitor_may_release(id bigint) RETURNS boolean LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT visitor_moderates(id) AND NOT visitor_reported(id) AND NOT EXISTS (
+        SELECT FROM report_hold WHERE report_id = visitor_may_release.id
+            AND appeal <> '' AND answer = '' AND held_by_id = visitor()
+    )
+$$;
+
+CREATE FUNCTION report_held_from_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'where a held report stood is kept by the store itself'
+        USING ERRCODE = 'restrict_violation', TABLE = 'report';
+END $$;
+CREATE TRIGGER report_held_from BEFORE UPDATE OF held_from ON report
+    FOR EACH ROW WHEN (OLD.held_from IS DISTINCT FROM NEW.held_from AND {BULK})
+    EXECUTE FUNCTION report_held_from_is_kept();
+
+ALTER TABLE report_hold ENABLE ROW LEVEL SECURITY;
+CREATE POLICY read ON report_hold FOR SELECT USING (
+    visitor_moderates(report_id) OR visitor_reported(report_id)
+);
+CREATE POLICY add ON report_hold FOR INSERT WITH CHECK (
+    visitor_moderates(report_id) AND held_by_id = visitor() AND appeal = ''
+);
+CREATE POLICY answer ON report_hold FOR UPDATE USING (
+    appeal <> '' AND answer = '' AND visitor_may_release(report_id)
+);
+
+-- Whoever sent a report that was taken out of sight asks once for another moderator's eyes.
+CREATE FUNCTION report_hold_appeal(appealed bigint, why text) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE report_hold SET appeal = why, appealed_at = now()
+    WHERE report_id = appealed AND appeal = '' AND visitor_reported(report_id);
+    RETURN FOUND;
+END $$;
+
+GRANT SELECT (held_from) ON report TO {WEB};
+GRANT SELECT (report_id, reason, at, appeal, appealed_at, answer), INSERT, UPDATE (answer)
+    ON report_hold TO {WEB};
+"""
+
 
 def upgrade() -> None:
-    """Apply."""
+    op.add_column("report", sa.Column("held_from", STATUS))
+    op.execute(
+        "UPDATE report SET held_from = (SELECT from_status FROM report_event AS event "
+        "WHERE event.report_id = report.id AND to_status = 'held' ORDER BY at DESC, id DESC LIMIT 1) "
+        "WHERE status = 'held'"
+    )
+    op.create_check_constraint(
+        op.f("report_only_held_stood_elsewhere"), "report", "held_from IS NULL OR status = 'held'"
+    )
+    _pointing(
+        "status = 'duplicate' OR held_from IS NOT DISTINCT FROM 'duplicate' "
+        "OR duplicate_of_id IS NULL"
+    )
+    op.create_table(
+        "report_hold",
+        sa.Column(
+            "report_id",
+            sa.BigInteger,
+            sa.ForeignKey("report.id", name=op.f("report_hold_report_id_fkey"), ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "held_by_id",
+            sa.BigInteger,
+            sa.ForeignKey(
+                "person.id", name=op.f("report_hold_held_by_id_fkey"), ondelete="SET NULL"
+            ),
+        ),
+        sa.Column("appeal", sa.Text, server_default="", nullable=False),
+        sa.Column("appealed_at", sa.DateTime(timezone=True)),
+        sa.Column("answer", sa.Text, server_default="", nullable=False),
+        sa.CheckConstraint(
+            "length(reason) BETWEEN 1 AND 1000 AND length(appeal) <= 1000 "
+            "AND length(answer) <= 1000",
+            name=op.f("report_hold_words_are_short"),
+        ),
+        sa.CheckConstraint(
+            "(appeal = '') = (appealed_at IS NULL)", name=op.f("report_hold_appealed_at_a_time")
+        ),
+        sa.CheckConstraint(
+            "answer = '' OR appeal <> ''", name=op.f("report_hold_answers_an_appeal")
+        ),
+    )
+    for rules in (STEPS, HELD, FOLLOWS.format(jumps=JUMPS, hold=HOLD)):
+        op.execute(rules)
 
 
 def downgrade() -> None:
-    """Take back."""
+    op.execute(FOLLOWS.format(jumps="", hold=""))
+    op.execute(STEPS_BEFORE)
+    op.drop_table("report_hold")
+    op.execute("DROP FUNCTION report_hold_appeal, visitor_may_release")
+    op.execute("DROP FUNCTION report_held_from_is_kept CASCADE")
+    # What was a duplicate before it was held stays held, and points nowhere.
+    op.execute("UPDATE report SET duplicate_of_id = NULL WHERE status = 'held'")
+    _pointing("(status = 'duplicate') OR duplicate_of_id IS NULL")
+    op.drop_column("report", "held_from")
+
+
+def _pointing(rule: str) -> None:
+    name = op.f("report_only_duplicates_point_elsewhere")
+    op.drop_constraint(name, "report")
+    op.create_check_constraint(name, "report", rule)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from data.models import (
@@ -15,6 +16,7 @@ from data.models import (
     PhotoState,
     Report,
     ReportContact,
+    ReportHold,
     ReviewState,
     TextReview,
 )
@@ -26,6 +28,7 @@ from server.photos import Box
 from server.upkeep import delete_discarded, forget
 from tests.people import person, signed_in
 from tests.places import IN_EASTSIDE, found_city
+from tests.reports import moved
 from tests.reports import send as send_report
 from tests.server.test_photos import opened, picture, written
 
@@ -461,21 +464,44 @@ class TestMail:
 
 
 class TestWholeReports:
-    def test_what_stands_for_another_is_not_held_past_the_way_of_reports(
-        self, held, client, engine, sign_in
+    @pytest.mark.parametrize(
+        "status", [Status.DONE, Status.DECLINED, Status.NOT_OURS, Status.DUPLICATE]
+    )
+    def test_from_wherever_it_stood_it_is_held_and_comes_back_as_it_was(
+        self, held, client, engine, sign_in, status
     ):
+        id = report(engine).id
         with Session(engine) as session:
-            other = send_report(session)
-            session.execute(
-                update(Report).where(Report.id != other).values(
-                    status=Status.DUPLICATE, duplicate_of_id=other
-                )
-            )  # fmt: skip
+            other = send_report(session) if status is Status.DUPLICATE else None
+            session.execute(update(Report).where(Report.id == id).values(
+                status=status, duplicate_of_id=other, closed_at=text("now()")
+            ))  # fmt: skip
             session.commit()
+            closed_at = session.scalar(select(Report.closed_at).where(Report.id == id))
         sign_in(Role.MODERATOR)
-        id = held.rpartition("/")[2]
         hold = {"held": "true", "reason": "Names a person"}
+        assert client.post(f"/moderation/reports/{id}", data=hold).status_code == 200
         assert client.post(f"/moderation/reports/{id}", data=hold).status_code == 409
+        release = {"held": "false", "reason": "All is well"}
+        assert client.post(f"/moderation/reports/{id}", data=release).status_code == 200
+        with Session(engine) as session:
+            back = session.get(Report, id)
+            assert (back.status, back.closed_at, back.duplicate_of_id) == (status, closed_at, other)
+            assert session.scalars(select(ReportHold)).all() == []
+
+    def test_the_store_itself_lets_nobody_jump(self, held, engine):
+        with Session(engine) as session:
+            id = session.scalar(select(Report.id))
+            moved(session, id, Status.HELD)
+            for jump in ({"status": Status.DONE}, {"held_from": Status.DONE}):
+                nested = session.begin_nested()
+                with pytest.raises(IntegrityError):
+                    session.execute(update(Report).values(**jump))
+                nested.rollback()
+            who = person(session, Role.MODERATOR)
+            session.execute(text(f"SELECT set_config('porchlight.person', '{who}', true)"))
+            with pytest.raises(ProgrammingError, match="another moderator"):
+                moved(session, id, Status.RECEIVED)  # not signed in strongly
 
     def test_held_it_is_out_of_sight_until_it_is_released(self, held, client, engine, sign_in):
         id = report(engine).id
