@@ -13,7 +13,6 @@ one server process. Both take turns in four rounds, and the means are shown.
 The database is that of bench/tiles.py, with its 1,000,000 reports; what is sent is taken out again.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -62,11 +61,6 @@ request = function()
     ["Idempotency-Key"] = string.format("bench-%%d-%%d-%%d", os.time(), id, count)
       .. "-" .. math.random(1e9),
   }, body)
-end
-done = function(summary, latency)
-  io.write(string.format('{"n": %%d, "us": %%d, "p50": %%d, "p95": %%d, "errors": %%d}',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(95),
-    summary.errors.status + summary.errors.timeout + summary.errors.read))
 end
 """
 
@@ -120,20 +114,8 @@ def limit(url: URL, folder: Path) -> dict[str, float]:
 
 def load(port: int, folder: Path, seconds: int) -> dict[str, float]:
     codes = ", ".join(f'"{category.code}"' for category in CATEGORIES)
-    script = folder / "submit.lua"
-    script.write_text(WRK % (codes, ", ".join(map(str, BOX))))
-    output = subprocess.run(
-        ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--timeout", "20s", "-s", script,
-         f"http://127.0.0.1:{port}"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    found = json.loads(re.search(r"\{.*\}", output)[0])
-    assert not found["errors"], output
-    return {
-        "rate": found["n"] / found["us"] * 1e6,
-        "p50": found["p50"] / 1000,
-        "p95": found["p95"] / 1000,
-    }
+    script = WRK % (codes, ", ".join(map(str, BOX)))
+    return bench.wrk(port, script, folder, clients=CLIENTS, seconds=seconds)
 
 
 def stored(url: URL) -> int:

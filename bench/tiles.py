@@ -133,20 +133,23 @@ request = function()
   at = at %% #paths + 1
   return wrk.format("GET", paths[at], {["Accept-Encoding"] = "gzip"})
 end
+"""
+
+DONE = """
 done = function(summary, latency)
-  io.write(string.format('{"n": %%d, "us": %%d, "p50": %%d, "p95": %%d, "bytes": %%d, "errors": %%d}',
+  io.write(string.format('{"n": %d, "us": %d, "p50": %d, "p95": %d, "bytes": %d, "errors": %d}',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(95),
     summary.bytes, summary.errors.status + summary.errors.timeout + summary.errors.read))
 end
 """
 
 
-def load(port: int, paths: list[str], folder: Path, seconds: int = SECONDS) -> dict[str, float]:
-    (folder / "paths").write_text("\n".join(paths))
-    (folder / "load.lua").write_text(WRK % (folder / "paths"))
+def wrk(port: int, script: str, folder: Path, *, clients: int, seconds: int) -> dict[str, float]:
+    """Give what a server answers in a second to so many clients at once, and how long it takes."""
+    (folder / "load.lua").write_text(script + DONE)
     output = subprocess.run(
-        ["wrk", "-t1", "-c2", f"-d{seconds}s", "--timeout", "20s", "-s", folder / "load.lua",
-         f"http://127.0.0.1:{port}"],
+        ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "20s", "-s",
+         folder / "load.lua", f"http://127.0.0.1:{port}"],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     found = json.loads(re.search(r"\{.*\}", output)[0])
@@ -157,6 +160,11 @@ def load(port: int, paths: list[str], folder: Path, seconds: int = SECONDS) -> d
         "p95": found["p95"] / 1000,
         "bytes": found["bytes"] / found["n"],
     }
+
+
+def load(port: int, paths: list[str], folder: Path, seconds: int = SECONDS) -> dict[str, float]:
+    (folder / "paths").write_text("\n".join(paths))
+    return wrk(port, WRK % (folder / "paths"), folder, clients=2, seconds=seconds)
 
 
 def free_port() -> int:
