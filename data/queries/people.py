@@ -453,6 +453,14 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                         'contact', (
                             SELECT jsonb_build_object('name', name, 'email', email, 'phone', phone)
                             FROM report_contact WHERE report_id = report.id
+                        ),
+                        'appeals', (
+                            SELECT coalesce(jsonb_agg(said.reason), '[]') FROM (
+                                SELECT reason FROM text_appeal WHERE report_id = report.id
+                                UNION ALL
+                                SELECT appeal.reason FROM photo_appeal AS appeal
+                                JOIN photo ON photo.id = photo_id WHERE photo.report_id = report.id
+                            ) AS said
                         )
                     ) ORDER BY report.id), '[]') FROM report WHERE reporter_id = :id
                 ),

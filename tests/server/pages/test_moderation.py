@@ -313,6 +313,7 @@ class TestPhotos:
         assert path in client.get(page).text
         assert client.post(path, data={"reason": "It is a statue"}).status_code == 200
         assert path not in client.get(page).text
+        assert client.get("/account/export").json()["reports"][0]["appeals"] == ["It is a statue"]
         sign_in(id=first)
         assert "another moderator decides" in client.get("/moderation").text
         assert self.decide(client, photo, "public").status_code == 409
