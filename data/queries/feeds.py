@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from data.models import Area, EventKind, Report, ReportEvent
-from data.queries.filters import Cursor, ReportFilter, public_reports
+from data.queries.filters import Cursor, ReportFilter, newest_first, public_reports
 from geo.categories import BY_CODE, Category
 from geo.statuses import PUBLIC, Status
 
@@ -88,16 +88,13 @@ def newest(
         None where these are the last.
     """
     meant = public_reports(chosen)
-    if after is not None:
-        place = tuple_(after.reported_at, after.id)
-        meant.append(tuple_(Report.reported_at, Report.id) < place)
     happened = (
         select(func.max(ReportEvent.at))
         .where(ReportEvent.report_id == Report.id, told())
         .correlate(Report)
         .scalar_subquery()
     )
-    found = session.execute(
+    asked = (
         select(
             Report.id,
             Report.category_code,
@@ -110,9 +107,8 @@ def newest(
         )
         .outerjoin(Area, Area.id == Report.neighbourhood_id)
         .where(*meant)
-        .order_by(Report.reported_at.desc(), Report.id.desc())
-        .limit(limit + 1)  # one more tells whether there are others
-    ).all()
+    )
+    found = session.execute(newest_first(asked, limit, after)).all()
     entries = [
         FedReport(
             id=row.id,

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, Select, func, or_, tuple_
 
 from data.models import Report
 from geo.kinds import Kind
@@ -111,6 +111,17 @@ def within_area(columns: Any, area_id: int) -> ColumnElement[bool]:
         columns.patrol_division_id == area_id,
         columns.tract_id == area_id,
     )
+
+
+def newest_first(asked: Select[Any], limit: int, after: Cursor | None = None) -> Select[Any]:
+    """Give a page of what is asked of reports: the newest after a cursor.
+
+    One more than `limit`, which tells whether there are others.
+    """
+    if after is not None:
+        place = tuple_(after.reported_at, after.id)
+        asked = asked.where(tuple_(Report.reported_at, Report.id) < place)
+    return asked.order_by(Report.reported_at.desc(), Report.id.desc()).limit(limit + 1)
 
 
 def envelope(bounds: Bounds) -> ColumnElement[Any]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from data.models import Area, BlockWatch, Report
-from data.queries.filters import Bounds, Cursor, ReportFilter, in_view, public_reports
+from data.queries.filters import Bounds, Cursor, ReportFilter, in_view, newest_first, public_reports
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
 from geo.statuses import Status
@@ -106,11 +106,8 @@ def newest(
     some = select(Report.kind).where(*meant).limit(MOST_COUNTED + 1).subquery()
     counted = session.execute(select(some.c.kind, func.count()).group_by(some.c.kind))
     counts = dict.fromkeys(Kind, 0) | dict(counted.all())
-    if after is not None:
-        place = (after.reported_at, after.id)
-        meant.append(tuple_(Report.reported_at, Report.id) < tuple_(*place))
     centre = func.ST_PointOnSurface(Report.public_geom)
-    found = session.execute(
+    asked = (
         select(
             Report.id,
             Report.category_code,
@@ -127,9 +124,8 @@ def newest(
         .outerjoin(Area, Area.id == Report.neighbourhood_id)
         .outerjoin(BlockWatch, BlockWatch.id == Report.on_behalf_of_id)
         .where(*meant)
-        .order_by(Report.reported_at.desc(), Report.id.desc())
-        .limit(limit + 1)  # one more tells whether there are others
-    ).all()
+    )
+    found = session.execute(newest_first(asked, limit, after)).all()
     rows = found[:limit]
     return Listing(
         reports=tuple(
