@@ -17,8 +17,8 @@ from server import meetings
 from server.languages import language
 from server.meetings import NotTheLast, Repeats
 from server.pages.block_watches import quarter_of
-from tests.people import person, signed_in
-from tests.places import IN_THE_WATCH, found_city
+from tests.people import signed_in
+from tests.places import IN_THE_WATCH
 from tests.reports import moved, new, send
 
 CITY = ZoneInfo("America/Chicago")
@@ -31,31 +31,6 @@ A_MEETING = {
     "minutes": "90",
     "note": "Bring a friend\\neighbour",
 }
-
-
-@pytest.fixture
-def watch(engine) -> int:
-    with Session(engine) as session:
-        made = found_city(session)
-        session.commit()
-    return made.block_watch
-
-
-@pytest.fixture
-def act(client, engine, watch):
-    """Sign the browser in as somebody, of the watch or not."""
-
-    def become(role=None, name="", **scope):
-        if role in {Role.CAPTAIN, Role.MEMBER}:
-            scope = {"block_watch_id": watch, **scope}
-        with Session(engine) as session:
-            id = person(session, role, **scope)
-            session.execute(update(Person).where(Person.id == id).values(name=name))
-            session.commit()
-        signed_in(client, engine, id)
-        return id
-
-    return become
 
 
 def again(client, engine, id):

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from data.models import BlockWatch
 from geo.roles import Role
-from tests.people import person, signed_in
-from tests.places import box, found_city
+from tests.places import box
 
 OLD = (-94.565, 39.01, -94.557, 39.014)
 
@@ -26,28 +25,6 @@ def drawn(*corners):
 
 NEW = drawn(*ring(-94.563, 39.01, -94.555, 39.014))
 BOW = drawn([-94.563, 39.01], [-94.555, 39.014], [-94.555, 39.01], [-94.563, 39.014])
-
-
-@pytest.fixture
-def watch(engine) -> int:
-    with Session(engine) as session:
-        made = found_city(session)
-        session.commit()
-    return made.block_watch
-
-
-@pytest.fixture
-def act(client, engine, watch):
-    def become(role, **scope):
-        if role in {Role.CAPTAIN, Role.MEMBER}:
-            scope = {"block_watch_id": watch, **scope}
-        with Session(engine) as session:
-            id = person(session, role, **scope)
-            session.commit()
-        signed_in(client, engine, id)
-        return id
-
-    return become
 
 
 def field(page, name):

@@ -22,14 +22,6 @@ NEAR = (-94.5666, 39.012)
 
 
 @pytest.fixture
-def watch(engine) -> int:
-    with Session(engine) as session:
-        made = found_city(session)
-        session.commit()
-    return made.block_watch
-
-
-@pytest.fixture
 def act(client, engine, watch):
     def become(role, **scope):
         if role in {Role.CAPTAIN, Role.MEMBER}:

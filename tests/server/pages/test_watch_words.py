@@ -26,28 +26,6 @@ A_MEETING = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def watch(engine) -> int:
-    with Session(engine) as session:
-        made = found_city(session)
-        session.commit()
-    return made.block_watch
-
-
-@pytest.fixture
-def act(client, engine, watch):
-    def become(role, **scope):
-        if role in {Role.CAPTAIN, Role.MEMBER}:
-            scope = {"block_watch_id": watch}
-        with Session(engine) as session:
-            id = person(session, role, **scope)
-            session.commit()
-        signed_in(client, engine, id)
-        return id
-
-    return become
-
-
 def values(page):
     """What the form to keep words as they are sends."""
     form = page[page.rindex("<form") :]
