@@ -376,19 +376,26 @@ def retention_killed(own: House) -> tuple[str, bool]:
         "import sys; from data import database; from server.upkeep import forget; "
         "forget(database.engine(sys.argv[1]), 90)"
     )
+    at_work = (
+        "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND state <> 'idle' AND query LIKE 'DELETE FROM report_contact%'"
+    )
     left, killed = [], 0
-    for n in range(12):
-        process = subprocess.Popen([sys.executable, "-c", forget, own.url], cwd=ROOT)
-        time.sleep(0.6 + n * 0.15)
-        if process.poll() is None:
-            process.kill()
-            killed += 1
-        process.wait()
-        left.append(own.one("SELECT count(*) FROM report_contact"))
+    with own.connect() as asked:
+        for n in range(12):
+            process = subprocess.Popen([sys.executable, "-c", forget, own.url], cwd=ROOT)
+            while process.poll() is None and not asked.execute(at_work).fetchone()[0]:
+                time.sleep(0.002)
+            time.sleep(n * 0.01)
+            if process.poll() is None:
+                process.kill()
+                killed += 1
+            process.wait()
+            left.append(own.one("SELECT count(*) FROM report_contact"))
     subprocess.run([sys.executable, "-c", forget, own.url], cwd=ROOT, check=True)
     after = own.one("SELECT count(*) FROM report_contact WHERE name LIKE '%canary%'")
     seen = (
-        f"{CONTACTS} contacts: killed {killed} times, left meanwhile {sorted(set(left))}; "
+        f"{CONTACTS} contacts: killed {killed} times over the erasing, left meanwhile {sorted(set(left))}; "
         f"canaries after the next run {after}"
     )
     return seen, after == 0 and killed > 0
