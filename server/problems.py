@@ -3,10 +3,12 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -20,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 3
+
+_SECRET = {"password", "again", "code"}
+"""Fields of forms that no page repeats."""
 
 
 class Problem(Exception):  # noqa: N818 (the term of RFC 9457)
@@ -74,12 +79,49 @@ def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A form that was sent, for the page that refuses it: nothing of it is stored, or in an address.
+
+    Attributes
+    ----------
+    action : str
+        Where it was sent to.
+    fields : tuple of (str, str)
+        What was typed, but for secrets.
+    has_files : bool
+        Whether files came with it, which a page can not repeat.
+    """
+
+    action: str
+    fields: tuple[tuple[str, str], ...]
+    has_files: bool
+
+
+async def _kept(request: Request) -> Kept:
+    try:
+        form = (await request.form()).multi_items()
+    except HTTPException:  # it can not be read
+        form = []
+    query = request.url.query
+    return Kept(
+        request.url.path + (f"?{query}" if query else ""),
+        tuple((n, v) for n, v in form if isinstance(v, str) and n not in _SECRET),
+        any(not isinstance(value, str) and value.filename for _name, value in form),
+    )
+
+
+def _answer(request: Request, problem: Problem, kept: Kept | None = None) -> Response:
     if _wants_page(request):
         return page(
             request,
             "problem.html",
-            {"title": problem.title, "detail": problem.detail, "status": problem.status},
+            {
+                "title": problem.title,
+                "detail": problem.detail,
+                "status": problem.status,
+                "kept": kept,
+            },
             status=problem.status,
             headers=problem.headers,
         )
@@ -161,9 +203,13 @@ def _of_fault(request: Request, error: Exception) -> Response:
     return _answer(request, problem)
 
 
-def _of_problem(request: Request, error: Exception) -> Response:
+async def _of_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return _answer(request, error)
+    # Whose session has ended meanwhile must not lose what they typed. A form of another site never
+    # comes this far (`dependencies.own_site`).
+    sent = error.status == 401 and request.method == "POST" and _wants_page(request)
+    kept = await _kept(request) if sent else None
+    return await run_in_threadpool(_answer, request, error, kept)
 
 
 def install(app: FastAPI) -> None:

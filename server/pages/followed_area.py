@@ -22,7 +22,7 @@ from geo.kinds import Kind
 from geo.places import Position, plain_text
 from layers.atlas import Atlas, view_of
 from layers.words import words
-from server import submissions
+from server import submissions, visitors
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language
 from server.pages.following import PACES, no_address, sign_in_first, too_many
@@ -140,8 +140,8 @@ def follow_area(
 ) -> Response:
     """Follow an area from now on."""
     language: Language = request.state.language
-    if visitor.signed_in is None:
-        return sign_in_first(request)
+    visitors.require(request, visitor)
+    assert visitor.signed_in is not None
     if visitor.signed_in.email is None:
         raise no_address(language)
     try:
@@ -184,8 +184,8 @@ def change_area(
 ) -> Response:
     """Follow another area in place of one that is followed."""
     language: Language = request.state.language
-    if visitor.signed_in is None:
-        return sign_in_first(request)
+    visitors.require(request, visitor)
+    assert visitor.signed_in is not None
     person_id = visitor.signed_in.person_id
     _own(session, visitor, id, language)
     try:

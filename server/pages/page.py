@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from server.languages import CODES, COOKIE
+from server.ways_back import way_back
 
 HERE = Path(__file__).parent.parent
 STATIC = HERE / "static"
@@ -45,7 +46,8 @@ def _day(context: Context, moment: datetime | date) -> str:
 @pass_context
 def _moment(context: Context, moment: datetime) -> Markup:
     local = moment.astimezone(context["time_zone"])
-    shown = format_datetime(local, "medium", locale=context["language"].locale)
+    hour = format_time(local, "short", locale=context["language"].locale)
+    shown = f"{_day(context, moment)}, {hour}"
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), shown)
 
 
@@ -129,7 +131,7 @@ def page(
         Below `server/templates/`.
     context : mapping
         What the template shows, beside what every page has: language, visitor, now, time zone,
-        city, nonce.
+        city, nonce, way back.
     status : int
         HTTP status.
     headers : mapping, optional
@@ -149,6 +151,7 @@ def page(
             "time_zone": settings.zone,
             "city_name": settings.city_name,
             "is_sample": request.app.state.is_sample(),
+            "way_back": way_back(request),
             **context,
         }
     )

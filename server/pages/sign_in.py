@@ -1,7 +1,6 @@
 """Signing in: residents by a link sent by e-mail, the city's people by password and one-time code."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
@@ -23,10 +22,10 @@ from server.links import root
 from server.pages.page import page
 from server.problems import Problem
 from server.role_words import said
+from server.ways_back import own_path
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
-_OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,500}")
 _ENROLMENT = "enrolment"
 _ENROLMENT_LASTS_S = 15 * 60
 
@@ -50,14 +49,6 @@ class SignInPage(TypedDict):
     faults: Mapping[str, str]
     provider: str | None
     sample_people: Sequence[TryAs]
-
-
-def own_path(typed: str) -> str:
-    """Give where to go on, if it is a page of ours; else the map.
-
-    Two slashes, or a backslash, which browsers take for one, would lead to another site.
-    """
-    return typed if _OWN_PATH.fullmatch(typed) else "/"
 
 
 @router.get("/sign-in")
@@ -155,7 +146,7 @@ def send_link(
             minutes=sign_in_links.MINUTES,
         ),
     )
-    context = {"email": typed, "minutes": sign_in_links.MINUTES}
+    context = {"email": typed, "minutes": sign_in_links.MINUTES, "next": own_path(next)}
     return page(request, "sign_in_sent.html", context)
 
 

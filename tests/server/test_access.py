@@ -7,6 +7,8 @@ application, those added later too, with the id of that report wherever a route 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
+from urllib.parse import parse_qs
 
 import pytest
 import shapely
@@ -290,6 +292,78 @@ def test_a_route_that_tells_is_caught(client, engine, town):
     assert f"nobody: note at GET /new/{town.report}" in found
     assert f"member: note at GET /new/{town.report}" in found
     assert not [one for one in found if one.startswith("administrator")]
+
+
+FILLED_IN = {
+    "note": "<typed> & kept\r\nby all means",
+    "decision": "approved",
+    "held": "1",
+    "approve": "1",
+    "role": "captain",
+    "password": "canaryofpassword",
+}
+"""A form that every route takes which asks who sends it."""
+
+
+def test_whoever_is_not_signed_in_any_more_keeps_what_they_typed(client, engine, town):
+    """And is led to a page that whoever may do it can see, wherever the form was sent to."""
+    refused, backs = [], dict[str, str]()
+    for path in [path for method, path in routes(client.app) if method == "POST"]:
+        if path.startswith("/api/"):
+            continue
+        id = town.block_watch if path.startswith("/watches/") else town.report
+        address = filled(path, id)[0]
+        client.cookies.clear()
+        answer = client.post(f"{address}?asked=1", data=FILLED_IN, headers={"Accept": "text/html"})
+        if answer.status_code != 401:
+            continue
+        refused.append(path)
+        assert 'name="note" value="&lt;typed&gt; &amp; kept\r\nby all means"' in answer.text, path
+        assert f'action="{address}?asked=1"' in answer.text
+        assert "canaryofpassword" not in answer.text
+        link = re.search(r'class="btn[^"]*" href="/sign-in\?([^"]*)"', answer.text)
+        (back,) = parse_qs(unescape(link[1]))["next"]
+        backs.setdefault(back, path)
+    reached = set()
+    for back, path in backs.items():
+        told = {_asked(client, engine, asker, "GET", back).status_code for asker in town.askers}
+        # Some of what stands for an id is of nothing here, and is told so.
+        assert min(told) < 400 or told & {404, 409, 410}, (path, back, told)
+        assert 405 not in told, (path, back)
+        reached |= {back} if min(told) < 400 else set()
+    of_report, watch = f"/reports/{town.report}", f"/watches/{town.block_watch}"
+    assert {"/work", f"/work/{town.report}", of_report, watch, "/following/area"} <= reached
+    assert {"/account", "/moderation", "/people", "/people/1"} <= reached
+    assert {"/work/changes", "/moderation/texts/{id:int}", "/people/{id:int}/roles"} <= set(refused)
+    assert {"/reports/{id:int}/appeal", "/watches/{id:int}/ask", "/following/area"} <= set(refused)
+    assert {"/account/sign-ins/end", "/work/filters", "/work/{id:int}"} <= set(refused)
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/work?overdue=1&lang=es", "/work?overdue=1"),
+        ("http://testserver/work/changes", "/work"),
+        ("https://elsewhere.example/work?overdue=1", "/work"),
+        ("http://testserver/sign-in?next=%2Fmoderation", "/moderation"),
+        ("http://testserver//elsewhere.example/", "/work"),
+    ],
+)
+def test_signing_in_leads_back_to_where_the_form_was(client, referer, back):
+    headers = {"Accept": "text/html", "Referer": referer}
+    text = client.post("/work/changes", data={"note": "x"}, headers=headers).text
+    links = [parse_qs(unescape(found)) for found in re.findall(r'/sign-in\?([^"]*)"', text)]
+    assert links
+    assert {found["next"][0] for found in links} == {back}
+
+
+def test_signing_in_leads_back_to_the_page_with_its_question(client):
+    text = client.get("/work?overdue=1&lang=en", headers={"Accept": "text/html"}).text
+    assert "/sign-in?next=%2Fwork%3Foverdue%3D1" in text
+    assert "/sign-in?next=%2F%3Fkind%3Dlighting" in client.get("/?kind=lighting").text
+    link = client.get("/sign-in/link?token=canaryoftoken&next=/work").text
+    nexts = re.findall(r'/sign-in\?next=([^"]*)"', link)
+    assert set(nexts) == {"%2Fwork"}
 
 
 def test_weak_sign_ins_open_no_role_of_the_city(client, engine, town):

@@ -15,7 +15,7 @@ from data.models import ImportRun, Mail, Person, SignIn, SignInLink
 from data.queries import people, sign_ins
 from geo.roles import Role
 from server import codes, invitations, passwords
-from server.pages.sign_in import own_path
+from server.ways_back import own_path
 from tests.people import person, signed_in
 
 EMAIL = "rosa@example.org"
