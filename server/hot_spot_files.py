@@ -53,6 +53,7 @@ def _columns(sight: Sight, asked: Asked) -> tuple[NDArray[np.bool_], dict[str, N
             "p": sight.p,
             "q": sight.q,
             "in_the_dark": sight.dark,
+            "at_one_point": sight.one_point,
             "change": sight.change,
         }
     if asked.then is not None:

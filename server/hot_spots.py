@@ -41,7 +41,7 @@ from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-METHOD = VERSION * 100 + 1
+METHOD = VERSION * 100 + 3
 """Version of the statistics, and of what is done around them."""
 
 LIGHT = 20_000
@@ -170,6 +170,8 @@ class Sight:
     spot : ndarray of int64
     dark : ndarray of int64
         Incidents in the dark.
+    one_point : ndarray of int64
+        Incidents at the point of the cell that has the most: an address that stands for others, perhaps.
     months : ndarray of int64, shape (T, n)
         Incidents in each calendar month of the period.
     then_counts : ndarray of int64
@@ -193,6 +195,7 @@ class Sight:
     change: NDArray[np.str_]
     spot: NDArray[np.int64]
     dark: NDArray[np.int64]
+    one_point: NDArray[np.int64]
     months: NDArray[np.int64]
     then_counts: NDArray[np.int64]
     then_hot: NDArray[np.bool_]
@@ -379,14 +382,16 @@ def answer(
 
 
 def _listed(sight: Sight, ranked: NDArray[np.int64]) -> list[int]:
-    """Choose what the list shows: of each hot spot its busiest cell, then dense cells that are busy."""
-    busiest: dict[int, int] = {}
+    """Choose what the list shows: of each hot spot its middle, then dense cells that are busy."""
+    middle: dict[int, int] = {}
     for one in ranked.tolist():
         spot = int(sight.spot[one])
-        if spot != NOWHERE and sight.counts[one] > sight.counts[busiest.setdefault(spot, one)]:
-            busiest[spot] = one
+        best = middle.setdefault(spot, one)
+        if (sight.counts[one] > 0, sight.lag[one]) > (sight.counts[best] > 0, sight.lag[best]):
+            middle[spot] = one
+    middle.pop(NOWHERE, None)
     dense = ranked[(sight.spot[ranked] == NOWHERE) & (sight.counts[ranked] > 1)]
-    spots = [busiest[spot] for spot in sorted(busiest)]
+    spots = [middle[spot] for spot in sorted(middle)]
     return [*spots[:LISTED_SPOTS], *dense[:LISTED_DENSE].tolist()]
 
 
@@ -440,6 +445,7 @@ def _seen(asked: Asked, laid: Survey, happened: _Happened, zone: ZoneInfo) -> Si
         change=change,
         spot=spots.spot,
         dark=cells.counts(chosen.x[chosen.dark], chosen.y[chosen.dark])[cells.asked],
+        one_point=_at_one_point(where, chosen, len(cells))[cells.asked],
         months=series,
         then_counts=np.zeros(len(spots.cells), np.int64),
         then_hot=np.zeros(len(spots.cells), np.bool_),
@@ -447,6 +453,16 @@ def _seen(asked: Asked, laid: Survey, happened: _Happened, zone: ZoneInfo) -> Si
         found=_sums(asked, spots, series, reports[cells.asked]),
     )
     return _published(asked, sight, kinds) if asked.published else sight
+
+
+def _at_one_point(where: NDArray[np.int64], happened: _Happened, cells: int) -> NDArray[np.int64]:
+    """Count for each cell the incidents at its busiest point, to the decimetre."""
+    inside = where != NOWHERE
+    points = np.column_stack([happened.x, happened.y])[inside].round(1)
+    _points, first, counts = np.unique(points, axis=0, return_index=True, return_counts=True)
+    most = np.zeros(cells, np.int64)
+    np.maximum.at(most, where[inside][first], counts)
+    return most
 
 
 def _sums(
@@ -564,6 +580,7 @@ def _published(asked: Asked, sight: Sight, kinds: NDArray[np.int64] | None) -> S
         change=np.full(n, Change.NONE, "U12"),
         spot=spot,
         dark=zeros,
+        one_point=zeros,
         months=np.zeros((0, n), np.int64),
         then_counts=zeros,
         then_hot=np.zeros(n, np.bool_),
@@ -581,7 +598,19 @@ def _published(asked: Asked, sight: Sight, kinds: NDArray[np.int64] | None) -> S
     )
 
 
-_NUMBERS = ("counts", "reports", "lag", "expected", "z", "p", "q", "spot", "dark", "months")
+_NUMBERS = (
+    "counts",
+    "reports",
+    "lag",
+    "expected",
+    "z",
+    "p",
+    "q",
+    "spot",
+    "dark",
+    "one_point",
+    "months",
+)
 _THEN = ("then_counts", "then_hot", "then_q")
 
 

@@ -417,8 +417,8 @@ class Around:
         Open reports whose public position lies in the cell.
     watches : list of (int, str, str)
         Id, name and contact of the block watches that the cell meets.
-    neighbourhood, street : str
-        Where it is: the neighbourhood of its middle, and the two nearest streets.
+    neighbourhood : str
+        Of its middle; may be empty.
     """
 
     locations: list[Near]
@@ -427,7 +427,6 @@ class Around:
     open_reports: int
     watches: list[tuple[int, str, str]]
     neighbourhood: str
-    streets: str
 
 
 _LOCATIONS = text("""
@@ -446,14 +445,6 @@ _SUMS = text("""
         coalesce((SELECT name FROM area_piece JOIN area ON area.id = area_id
             WHERE area.layer = 'neighbourhood'
                 AND ST_Intersects(area_piece.geom, ST_Centroid(CAST(:cell AS geometry))) LIMIT 1), '')
-""")
-_STREETS = text("""
-    SELECT name FROM (
-        SELECT name, min(geom <-> ST_Centroid(CAST(:cell AS geometry))) AS far FROM (
-            SELECT name, geom FROM street WHERE name IS NOT NULL
-            ORDER BY geom <-> ST_Centroid(CAST(:cell AS geometry)) LIMIT 12
-        ) AS nearest GROUP BY name
-    ) AS named ORDER BY far, name LIMIT 2
 """)
 _WATCHES = text("""
     SELECT id, name, contact FROM block_watch
@@ -483,12 +474,29 @@ def around(session: Session, cell: BaseGeometry, most: int = 5) -> Around:
         open_reports=open_,
         watches=[tuple(row) for row in session.execute(_WATCHES, values)],
         neighbourhood=neighbourhood,
-        streets=" & ".join(session.scalars(_STREETS, values)),
     )
 
 
+_NAMES = text("""
+    SELECT coalesce((
+        SELECT one.label || ' & ' || other.label FROM (
+            SELECT first_id, second_id, geom FROM corner ORDER BY geom <-> at LIMIT 1
+        ) AS nearest
+        JOIN street_name AS one ON one.id = first_id JOIN street_name AS other ON other.id = second_id
+        WHERE ST_DistanceSphere(nearest.geom, at) <= :near_m
+    ), (
+        SELECT name FROM area_piece JOIN area ON area.id = area_id
+        WHERE area.layer = 'neighbourhood' AND ST_Intersects(area_piece.geom, at) LIMIT 1
+    ), '')
+    FROM jsonb_array_elements(CAST(:points AS jsonb)) WITH ORDINALITY AS point (lonlat, nth),
+        LATERAL ST_SetSRID(ST_MakePoint((lonlat->>0)::float8, (lonlat->>1)::float8), 4326) AS at
+    ORDER BY nth
+""")
+_CORNER_M = 300.0
+
+
 def named_places(session: Session, points: Sequence[tuple[float, float]]) -> list[str]:
-    """Say where some points are: the two nearest streets, else the neighbourhood.
+    """Say where some points are: by the corner nearby, else by the neighbourhood.
 
     Parameters
     ----------
@@ -496,26 +504,5 @@ def named_places(session: Session, points: Sequence[tuple[float, float]]) -> lis
     points : sequence of (float, float)
         Longitude and latitude.
     """
-    if not points:
-        return []
-    rows = session.execute(
-        text("""
-            SELECT coalesce(nullif((
-                SELECT string_agg(name, ' & ' ORDER BY far, name) FROM (
-                    SELECT name, min(away) AS far FROM (
-                        SELECT name, geom <-> at AS away FROM street WHERE name IS NOT NULL
-                        ORDER BY geom <-> at LIMIT 8
-                    ) AS nearest GROUP BY name ORDER BY far, name LIMIT 2
-                ) AS two
-            ), ''), (
-                SELECT name FROM area_piece JOIN area ON area.id = area_id
-                WHERE area.layer = 'neighbourhood' AND ST_Intersects(area_piece.geom, at) LIMIT 1
-            ), '')
-            FROM jsonb_array_elements(CAST(:points AS jsonb)) WITH ORDINALITY AS point (lonlat, nth),
-                LATERAL ST_SetSRID(
-                    ST_MakePoint((lonlat->>0)::float8, (lonlat->>1)::float8), 4326) AS at
-            ORDER BY nth
-        """),
-        {"points": json.dumps(points)},
-    )
-    return [name for (name,) in rows]
+    values = {"points": json.dumps(points), "near_m": _CORNER_M}
+    return [*session.scalars(_NAMES, values)] if points else []

@@ -69,6 +69,9 @@ CELL = re.compile(r"(-?\d{1,9})\.(-?\d{1,9})")
 """How a cell is named in addresses: q and r."""
 
 LONGEST_DAYS = 20 * 366
+LOPSIDED = 0.4
+"""Share of all incidents in one hot spot from which the page doubts the area, not the place."""
+
 MOST_DRAWN = 4_000
 """Cells that stand out and are drawn on the map: more hide it."""
 
@@ -293,6 +296,12 @@ class View:
     rows: Sequence[Row]
     gone: int
     query: str
+
+    @property
+    def lopsided(self) -> bool:
+        """Whether one hot spot holds so much that reports seem to come from a part of the area."""
+        most = max((row.count for row in self.rows if row.number), default=0)
+        return most > LOPSIDED * int(self.found["incidents"])
 
     @property
     def found(self) -> Mapping[str, Any]:
@@ -586,6 +595,7 @@ class CellPage(TypedDict):
     p: float
     q: float
     dark: int
+    one_point: int
     then: int | None
     then_q: float
     chart: Chart | None
@@ -652,7 +662,7 @@ def _cell(
         asked=asked,
         run=run,
         published=asked.published,
-        name=near.streets or near.neighbourhood,
+        name=hot_spots.named_places(session, [(float(lon[number]), float(lat[number]))])[0],
         verdict=verdict,
         meaning=MEANINGS[verdict],
         change=CHANGES[str(sight.change[number])] if asked.days >= 120 else "",
@@ -665,6 +675,7 @@ def _cell(
         p=float(sight.p[number]),
         q=float(sight.q[number]),
         dark=int(sight.dark[number]),
+        one_point=int(sight.one_point[number]),
         then=int(sight.then_counts[number]) if asked.then else None,
         then_q=float(sight.then_q[number]),
         chart=None

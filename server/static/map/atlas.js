@@ -84,8 +84,9 @@ export function start(map, base_, layers, config) {
   else if (config.mode === "draw") boundary(map, config);
   else if (config.facts) clicks(map, layers, config);
   if (config.cells) hotSpots(map, config, notices);
-  if (config.ground) outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: true });
-  else if (config.mode === "look") {
+  if (config.ground) {
+    outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: !config.cells });
+  } else if (config.mode === "look") {
     pinAt(map.getCenter(), { interactive: false }).addTo(map);
   }
   for (const mark of config.marks) numberAt(mark).addTo(map);

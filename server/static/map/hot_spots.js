@@ -4,7 +4,8 @@
 import { colour, onThemeChange } from "porchlight/theme.js";
 
 const STEP = 9; // pixels between the lines of a pattern
-const EDGE = [32, 32]; // pixels between what was found and the edge of the map
+const EDGE = [48, 48]; // pixels between what was found and the edge of the map
+const CLOSEST = 15; // the zoom up to which the map goes to what was found
 
 /** How a cell looks: `fill` is the opacity of its ground, `lines` what is drawn over it. */
 const LOOKS = {
@@ -112,8 +113,10 @@ export function hotSpots(map, { cells: address }, notices) {
         numberOf(cell, cell.ring).addTo(numbers);
       }
     }
-    if (page?.dataset.goTo === "found" && cells.length) {
-      map.fitBounds(shapes.getBounds(), { padding: EDGE, maxZoom: 15, animate: false });
+    const sure = shapes.getLayers().filter(({ options: { cell } }) => cell.spot);
+    if (cells.length) {
+      const found = sure.length ? L.featureGroup(sure) : shapes;
+      map.fitBounds(found.getBounds(), { padding: EDGE, maxZoom: CLOSEST, animate: false });
     }
     inStep();
   }
