@@ -1,12 +1,15 @@
 """People who can sign in, and the roles they hold. All of it as the owner of the store."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from data.queries.sign_ins import LIVE
@@ -130,12 +133,35 @@ def change(session: Session, id: int, *, name: str, language: str) -> None:
     )
 
 
+class LastAdministrator(Exception):  # noqa: N818 (it is the name of who would be gone)
+    """Nobody would be left to look after people and roles. Nothing more can be done in the session."""
+
+
+@contextmanager
+def _one_stays() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        constraint = (
+            error.orig.diag.constraint_name if isinstance(error.orig, psycopg.Error) else ""
+        )
+        if constraint != "person_last_administrator_stays":
+            raise
+        raise LastAdministrator from error
+
+
 def close(session: Session, id: int, *, closed: bool) -> None:
-    """Keep a person from signing in, or let them again."""
-    session.execute(
-        text("UPDATE person SET disabled_at = CASE WHEN :closed THEN now() END WHERE id = :id"),
-        {"id": id, "closed": closed},
-    )
+    """Keep a person from signing in, or let them again.
+
+    Raises
+    ------
+    LastAdministrator
+    """
+    with _one_stays():
+        session.execute(
+            text("UPDATE person SET disabled_at = CASE WHEN :closed THEN now() END WHERE id = :id"),
+            {"id": id, "closed": closed},
+        )
     if closed:
         end_sign_ins(session, id)
 
@@ -193,7 +219,10 @@ def erase(session: Session, id: int) -> None:
         ),
         {"id": id},
     )
-    email = session.scalar(text("DELETE FROM person WHERE id = :id RETURNING email"), {"id": id})
+    with _one_stays():
+        email = session.scalar(
+            text("DELETE FROM person WHERE id = :id RETURNING email"), {"id": id}
+        )
     for statement in (
         "DELETE FROM sign_in_link WHERE email = :email",
         "DELETE FROM mail WHERE lower(recipient) = :email",
@@ -352,14 +381,20 @@ def grant(
 
 
 def end_grant(session: Session, id: int, person_id: int) -> bool:
-    """End a role that a person holds; False where there is no such role of theirs."""
-    ended = session.execute(
-        text(
-            "UPDATE role_grant SET ended_at = now() "
-            "WHERE id = :id AND person_id = :person_id AND ended_at IS NULL RETURNING id"
-        ),
-        {"id": id, "person_id": person_id},
-    )
+    """End a role that a person holds; False where there is no such role of theirs.
+
+    Raises
+    ------
+    LastAdministrator
+    """
+    with _one_stays():
+        ended = session.execute(
+            text(
+                "UPDATE role_grant SET ended_at = now() "
+                "WHERE id = :id AND person_id = :person_id AND ended_at IS NULL RETURNING id"
+            ),
+            {"id": id, "person_id": person_id},
+        )
     return ended.first() is not None
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from data.queries import audit, people, sign_ins
-from data.queries.people import Browser, OwnReport
+from data.queries.people import Browser, LastAdministrator, OwnReport
 from data.queries.sign_ins import SignedIn
 from geo.places import plain_text
 from server import visitors
@@ -68,6 +68,19 @@ def _own(request: Request, who: Visitor) -> SignedIn:
     visitors.require(request, who)
     assert who.signed_in is not None
     return who.signed_in
+
+
+def last_administrator(request: Request) -> Problem:
+    """Say that somebody must stay to look after people and roles."""
+    _ = request.state.language.gettext
+    return Problem(
+        409,
+        _("The last administrator"),
+        _(
+            "Nobody would be left to give roles, so nothing was changed. Make somebody else an "
+            "administrator first."
+        ),
+    )
 
 
 @router.get("")
@@ -167,7 +180,10 @@ def delete(
         )
     if not sure:
         return RedirectResponse("/account/delete", 303)
-    people.erase(session, own.person_id)
+    try:
+        people.erase(session, own.person_id)
+    except LastAdministrator as error:
+        raise last_administrator(request) from error
     audit.add(session, own.person_id, "person.delete", f"person {own.person_id}")
     response = RedirectResponse("/", 303)
     visitors.forget(request, response)

@@ -10,14 +10,14 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from data.queries import audit, people
-from data.queries.people import Held, Known, NotThere, Scopes
+from data.queries.people import Held, Known, LastAdministrator, NotThere, Scopes
 from geo.places import plain_text
 from geo.roles import Role
 from server import invitations, keys, mail, visitors
 from server.dependencies import Accounts, Who, own_site
 from server.languages import language
 from server.links import root
-from server.pages.account import MOST_CHARACTERS
+from server.pages.account import MOST_CHARACTERS, last_administrator
 from server.pages.page import page
 from server.problems import Problem
 from server.role_words import ROLES, said
@@ -243,14 +243,31 @@ def _scope(form: GrantForm) -> dict[str, int | None] | None:
 
 @router.post("/{id:int}/roles/{grant_id:int}/end")
 def end_role(
-    request: Request, session: Accounts, who: Who, id: int, grant_id: int
-) -> RedirectResponse:
-    """End a role that a person holds."""
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    id: int,
+    grant_id: int,
+    sure: Annotated[str, Form()] = "",
+) -> Response:
+    """End a role that a person holds; one's own only once that is meant."""
     own = _administrator(request, who)
-    _person(request, session, id)
-    if grant_id < 2**63 and people.end_grant(session, grant_id, id):
+    person = _person(request, session, id)
+    if id == own and not sure:
+        gettext = request.state.language.gettext
+        held = {role.id: said(role, gettext) for role in people.held(session, [id])[id]}
+        if grant_id in held:
+            asked = {"person": person, "grant_id": grant_id, "role": held[grant_id]}
+            return page(request, "person_end_role.html", asked)
+    try:
+        ended = grant_id < 2**63 and people.end_grant(session, grant_id, id)
+    except LastAdministrator as error:
+        raise last_administrator(request) from error
+    if ended:
         audit.add(session, own, "role.end", f"person {id}", {"role_grant": grant_id})
-    return RedirectResponse(f"/people/{id}?done=ended", 303)
+    # Whose own role it was may not see that page any more.
+    return RedirectResponse("/account" if id == own else f"/people/{id}?done=ended", 303)
 
 
 @router.post("/{id:int}/invite")
@@ -307,6 +324,9 @@ def close(
         raise Problem(
             409, _("Your own account"), _("Ask another administrator to close your account.")
         )
-    people.close(session, id, closed=not open)
+    try:
+        people.close(session, id, closed=not open)
+    except LastAdministrator as error:
+        raise last_administrator(request) from error
     audit.add(session, own, "person.open" if open else "person.close", f"person {id}")
     return RedirectResponse(f"/people/{id}?done={'opened' if open else 'closed'}", 303)

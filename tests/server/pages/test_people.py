@@ -1,12 +1,15 @@
 """People and roles, for administrators only; every change is in the audit log."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from data.models import AuditEntry, Department, Mail, Person, RoleGrant
+from data.queries import people
+from data.queries.people import LastAdministrator
 from geo.roles import Role
 from tests.people import person, signed_in
 from tests.places import found_city
@@ -155,3 +158,63 @@ def test_a_closed_account_is_signed_out_and_can_be_opened_again(ada, engine, adm
 def test_nobody_at_an_address_is_not_found(ada):
     assert ada.get("/people/999999").status_code == 404
     assert ada.get(f"/people/{10**30}").status_code == 404
+
+
+def role_of(engine, id: int) -> RoleGrant:
+    with Session(engine) as session:
+        return session.scalars(select(RoleGrant).where(RoleGrant.person_id == id)).one()
+
+
+def test_the_last_administrator_stays(ada, engine, administrator):
+    own = role_of(engine, administrator).id
+    answer = ada.post(
+        f"/people/{administrator}/roles/{own}/end",
+        data={"sure": "1"},
+        headers={"Accept": "text/html"},
+    )
+    assert answer.status_code == 409
+    assert "somebody else an administrator first" in answer.text
+    assert ada.post("/account/delete", data={"sure": "1"}).status_code == 409
+    assert role_of(engine, administrator).ended_at is None
+
+
+def test_ones_own_role_ends_only_when_it_is_meant(ada, engine, administrator):
+    with Session(engine) as session:
+        person(session, Role.ADMINISTRATOR)
+        session.commit()
+    own = role_of(engine, administrator).id
+    asked = ada.post(f"/people/{administrator}/roles/{own}/end")
+    assert "End your own role?" in asked.text
+    assert role_of(engine, administrator).ended_at is None
+    ended = ada.post(
+        f"/people/{administrator}/roles/{own}/end", data={"sure": "1"}, follow_redirects=False
+    )
+    assert ended.headers["location"] == "/account"
+    assert role_of(engine, administrator).ended_at is not None
+
+
+def test_of_two_administrators_who_end_each_other_one_stays(engine, administrator):
+    with Session(engine) as session:
+        other = person(session, Role.ADMINISTRATOR)
+        session.commit()
+
+    def end(id: int, grant_id: int) -> bool:
+        with Session(engine) as session:
+            try:
+                people.end_grant(session, grant_id, id)
+                session.commit()
+            except LastAdministrator:
+                return False
+            return True
+
+    grants = [(id, role_of(engine, id).id) for id in (administrator, other)]
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(lambda grant: end(*grant), grants)) == [False, True]
+
+
+def test_a_closed_administrator_is_none_who_stays(engine, administrator):
+    with Session(engine) as session:
+        people.close(session, person(session, Role.ADMINISTRATOR), closed=True)
+        people.close(session, person(session), closed=True)
+        with pytest.raises(LastAdministrator):
+            people.close(session, administrator, closed=True)
