@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
@@ -73,7 +73,7 @@ class GrowingWaits(BaseRetryStrategy):
         else:
             wait_s = min(30 * 2 ** min(job.attempts, 10), LONGEST_WAIT_S)
         logger.warning("%s Tried again in %g s.", exception, wait_s)
-        return RetryDecision(retry_in={"seconds": wait_s})
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=wait_s))
 
 
 def create_app(settings: Settings, engine: Engine) -> App:
