@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import violations
-from tests.browser.test_pages import DEVICES, LANGUAGES
+from tests.browser.test_pages import DEVICES, LANGUAGES, LOOKS
 
 
 def as_administrator(page: Page) -> None:
@@ -18,8 +18,7 @@ def checked(page: Page, path: str, scheme: str) -> None:
     assert violations(page, scheme) == [], path
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "device"), LOOKS)
 def test_everybody_can_use_the_pages(open_context, language, device):
     scheme = "dark" if device == "phone" else "light"
     page = open_context(**DEVICES[device], locale=LANGUAGES[language]).new_page()

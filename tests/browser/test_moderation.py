@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from geo.roles import Role
 from tests.browser.conftest import violations
-from tests.browser.test_pages import DEVICES, LANGUAGES
+from tests.browser.test_pages import DEVICES, LANGUAGES, LOOKS
 from tests.server.test_photos import picture, written
 
 PHOTO = {"name": "lamp.png", "mimeType": "image/png", "buffer": written(picture(900, 600), "PNG")}
@@ -34,8 +34,7 @@ def send_as_it_is(page: Page) -> str:
     return page.url.partition("?")[0]
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "device"), LOOKS)
 def test_anybody_can_reword_and_judge(open_context, signed_in_page, device, language):
     look = {**DEVICES[device], "locale": LANGUAGES[language]}
     page = open_context(**look).new_page()

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from geo.roles import Role
 from tests.browser.conftest import violations
-from tests.browser.test_pages import DEVICES, LANGUAGES
+from tests.browser.test_pages import DEVICES, LANGUAGES, LOOKS
 
 
 def ticked(page: Page) -> list[str]:
@@ -52,8 +52,7 @@ def test_keys_disturb_nobody_who_types_elsewhere(signed_in_page):
     assert ticked(page) == []
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "device"), LOOKS)
 def test_anybody_of_the_city_can_use_it(signed_in_page, language, device):
     page = signed_in_page(Role.ADMINISTRATOR, **DEVICES[device], locale=LANGUAGES[language])
     page.goto("/work?status=received")
