@@ -33,6 +33,10 @@ _REASONS: dict[Why | Refusal, str] = {
     Why.NOT_THEIR_WORK: N_(
         "They do not work on reports like this one, or not there. Choose somebody else."
     ),
+    Why.ANSWER_DOES_NOT_FIT: N_(
+        "The ready answer is for another status or another kind of problem. Choose one that fits "
+        "the status, or none."
+    ),
     Refusal.NOT_YOURS: N_(
         "This step is not the city's to take. “Verified” is the neighbours' word."
     ),

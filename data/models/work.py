@@ -19,6 +19,10 @@ from geo.working_days import MOST_DAYS
 NOTE_LIMIT = 2_000
 """Characters of a note on the timeline."""
 
+LIST_NAME_LIMIT = 80
+QUERY_LIMIT = 1_000
+"""Characters of a saved filter."""
+
 
 class Assignment(Base):
     """Who works on a report now. Apart from the report, since it is for the city's people only."""
@@ -82,8 +86,8 @@ class SavedFilter(Base):
 
     __table_args__ = (
         UniqueConstraint("person_id", "name"),
-        CheckConstraint("length(name) BETWEEN 1 AND 80", name="name_is_short"),
-        CheckConstraint("length(query) <= 1000", name="query_is_short"),
+        CheckConstraint(f"length(name) BETWEEN 1 AND {LIST_NAME_LIMIT}", name="name_is_short"),
+        CheckConstraint(f"length(query) <= {QUERY_LIMIT}", name="query_is_short"),
     )
 
 

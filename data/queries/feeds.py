@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from data.models import Area, EventKind, Report, ReportEvent
 from data.queries.filters import Cursor, ReportFilter, newest_first, public_reports
+from data.queries.reports import note_in
 from geo.categories import BY_CODE, Category
 from geo.statuses import PUBLIC, Status
 
@@ -126,10 +127,10 @@ def newest(
     return entries, Cursor(entries[-1].reported_at, entries[-1].id) if more else None
 
 
-def events(session: Session, report_id: int) -> list[FedEvent]:
-    """Give what happened to a public report, newest first."""
+def events(session: Session, report_id: int, language: str) -> list[FedEvent]:
+    """Give what happened to a public report, newest first, in a language where it is kept in it."""
     found = session.execute(
-        select(ReportEvent.id, ReportEvent.at, ReportEvent.to_status, ReportEvent.note)
+        select(ReportEvent.id, ReportEvent.at, ReportEvent.to_status, note_in(language))
         .where(ReportEvent.report_id == report_id, told())
         .order_by(ReportEvent.at.desc(), ReportEvent.id.desc())
     )

@@ -231,7 +231,8 @@ _TELL = text(f"""
         SELECT DISTINCT CAST(:person_id AS bigint), event_id FROM fitting
         ON CONFLICT DO NOTHING RETURNING event_id
     )
-    SELECT follow_id, event.report_id, report.category_code, event.at, event.to_status, event.note,
+    SELECT follow_id, event.report_id, report.category_code, event.at, event.to_status,
+        event.note, event.note_spanish,
         nullif(report.address, '') AS place, area.name AS neighbourhood
     FROM news JOIN report_event AS event ON event.id = event_id
     JOIN report ON report.id = event.report_id
@@ -442,7 +443,7 @@ def tell(
             category=BY_CODE[row.category_code],
             at=row.at,
             status=row.to_status and Status(row.to_status),
-            note=row.note,
+            note=(found.language == "es" and row.note_spanish) or row.note,
             place=row.place,
             neighbourhood=row.neighbourhood,
         )

@@ -429,7 +429,14 @@ class TimelineEntry:
     note: str
 
 
-def timeline(session: Session, id: int) -> list[TimelineEntry]:
+def note_in(language: str) -> ColumnElement[str]:
+    """Give what an event says in a language, where it is kept in that one; as it was said otherwise."""
+    if language != "es":
+        return ReportEvent.note.label("note")
+    return func.coalesce(func.nullif(ReportEvent.note_spanish, ""), ReportEvent.note).label("note")
+
+
+def timeline(session: Session, id: int, language: str = "en") -> list[TimelineEntry]:
     """Give the public events of a report, oldest first.
 
     Parameters
@@ -437,6 +444,8 @@ def timeline(session: Session, id: int) -> list[TimelineEntry]:
     session : Session
     id : int
         Of a report that is public.
+    language : str
+        In which notes are read that are kept in several.
 
     Returns
     -------
@@ -444,7 +453,7 @@ def timeline(session: Session, id: int) -> list[TimelineEntry]:
         Without the time at which it was held, which is nobody's business.
     """
     events = session.execute(
-        select(ReportEvent.at, ReportEvent.kind, ReportEvent.to_status, ReportEvent.note)
+        select(ReportEvent.at, ReportEvent.kind, ReportEvent.to_status, note_in(language))
         .where(
             ReportEvent.report_id == id,
             ReportEvent.public,

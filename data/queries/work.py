@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     Row,
     and_,
     any_,
     case,
+    cast,
     column,
     delete,
     false,
@@ -49,13 +51,19 @@ from data.models import (
     Support,
 )
 from data.queries.filters import Cursor, ReportFilter, narrowed, within_area
+from data.queries.reports import note_in
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind, Severity
 from geo.roles import Act, Grant, Role, Site, may
 from geo.statuses import OPEN, Party, Refusal, Status, parties, refusal
-from geo.working_days import overdue_before, target_day
+from geo.working_days import holidays, overdue_before, target_day
 
 _DECIMALS = 6  # of a degree: 0.1 m
+_MOST_DIGITS = 18
+_LAST = 2**31 - 1
+_A_MONDAY = date(1900, 1, 1)
+_HOLIDAYS_SINCE = 3
+"""Years whose holidays count in the order of what is due: few open reports are older."""
 
 WORKED_ON = frozenset(Status) - {Status.HELD}
 """What a work list shows: held reports wait for a moderator."""
@@ -115,6 +123,10 @@ class Worker:
         )
 
 
+Order = Literal["", "due", "newest", "supported"]
+"""Of a work list: the oldest first, or as it says; what is due is the earliest first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkFilter(ReportFilter):
     """Which reports of a work list are meant. Empty fields do not narrow; no status means open.
@@ -126,11 +138,16 @@ class WorkFilter(ReportFilter):
     assigned : "me", "nobody" or ""
     overdue : bool
         Only what should have been done before today.
+    words : str
+        The number of a report, or words of its address.
+    order : Order
     """
 
     today: date
     assigned: Literal["", "me", "nobody"] = ""
     overdue: bool = False
+    words: str = ""
+    order: Order = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +272,29 @@ def _meant(
         conditions += [Assignment.person_id.is_(None), Assignment.department_id.is_(None)]
     if chosen.overdue:
         conditions.append(_overdue(chosen, days))
+    if chosen.words:
+        conditions.append(_called(chosen.words))
     return conditions
+
+
+def _called(words: str) -> ColumnElement[bool]:
+    """Give the condition that a report has this number, or all words in its address."""
+    number = words.removeprefix("#").strip()
+    if number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS:
+        by_number: ColumnElement[bool] = Report.id == int(number)
+    else:
+        by_number = false()
+    at_home = private.c.home_address
+    in_home = select(private.c.report_id).where(
+        private.c.report_id == Report.id,
+        *(at_home.icontains(word, autoescape=True) for word in words.split()),
+    )
+    return or_(
+        by_number,
+        and_(*(Report.address.icontains(word, autoescape=True) for word in words.split())),
+        # Only within the work list are exact addresses looked at, one by one.
+        and_(Report.address == "", in_home.correlate(Report).exists()),
+    )
 
 
 def counts(session: Session, worker: Worker, chosen: WorkFilter, days: Mapping[str, int]) -> Counts:
@@ -297,6 +336,41 @@ def _supports() -> ColumnElement[int]:
     )
 
 
+def _due(chosen: WorkFilter, days: Mapping[str, int]) -> ColumnElement[int]:
+    """Give a number that is the greater, the later a report is due: working days up to then."""
+    day = cast(func.timezone(str(chosen.zone), Report.reported_at), Date)
+    passed = day - literal(_A_MONDAY, Date)
+    weekdays = passed / 7 * 5 + func.least(passed % 7 + 1, 5)
+    year = chosen.today.year
+    kept = sorted(
+        holiday for one in range(year - _HOLIDAYS_SINCE, year + 2) for holiday in holidays(one)
+    )
+    holiday = func.unnest(literal(kept, postgresql.ARRAY(Date))).column_valued("holiday")
+    off = (
+        select(func.count())
+        .select_from(holiday.scalar_alias)
+        .where(holiday <= day)
+        .scalar_subquery()
+    )
+    return case(
+        (
+            and_(Report.status.in_(sorted(OPEN)), Report.category_code.in_(sorted(days))),
+            weekdays - off + case(days, value=Report.category_code, else_=0),
+        ),
+        else_=_LAST,
+    )
+
+
+def _ordered(chosen: WorkFilter, days: Mapping[str, int]) -> list[ColumnElement[Any]]:
+    """Give by what a list goes, ascending; the last two are the same in each."""
+    if chosen.order == "newest":
+        return [-func.extract("epoch", Report.reported_at), -Report.id]
+    order: list[ColumnElement[Any]] = [Report.reported_at.expression, Report.id.expression]
+    if chosen.order == "due":
+        return [_due(chosen, days), *order]
+    return [-_supports(), *order] if chosen.order == "supported" else order
+
+
 def items(
     session: Session,
     worker: Worker,
@@ -306,7 +380,7 @@ def items(
     limit: int,
     after: Cursor | None = None,
 ) -> tuple[list[WorkItem], Cursor | None]:
-    """Give the reports of a work list, oldest first, and where the next ones begin.
+    """Give the reports of a work list in its order, and where the next ones begin.
 
     Parameters
     ----------
@@ -324,15 +398,19 @@ def items(
     -------
     tuple of list of WorkItem and Cursor or None
     """
-    conditions = _meant(worker, chosen, days)
+    conditions, order = _meant(worker, chosen, days), _ordered(chosen, days)
     if after is not None:
-        conditions.append(tuple_(Report.reported_at, Report.id) > (after.reported_at, after.id))
+        last: Sequence[Any] | None = (after.reported_at, after.id)
+        if chosen.order:
+            last = session.execute(select(*order).where(Report.id == after.id)).one_or_none()
+        if last is not None:
+            conditions.append(tuple_(*order) > tuple_(*(literal(value) for value in last)))
     # Chosen first: the store's own rules are asked of these rows alone.
     shown = session.scalars(
         select(Report.id)
         .outerjoin(Assignment, Assignment.report_id == Report.id)
         .where(*conditions)
-        .order_by(Report.reported_at, Report.id)
+        .order_by(*order)
         .limit(limit + 1)
     )
     return _read(session, [*shown], limit, chosen, days)
@@ -346,8 +424,10 @@ def some(
     days: Mapping[str, int],
 ) -> list[WorkItem]:
     """Give those of some reports that are somebody's to work on, oldest first."""
-    meant = select(Report.id).where(
-        Report.id.in_(ids), scope(worker.grants), Report.status.in_(sorted(WORKED_ON))
+    meant = (
+        select(Report.id)
+        .where(Report.id.in_(ids), scope(worker.grants), Report.status.in_(sorted(WORKED_ON)))
+        .order_by(Report.reported_at, Report.id)
     )
     return _read(session, [*session.scalars(meant)], len(ids), chosen, days)[0]
 
@@ -385,7 +465,7 @@ def _read(
             private.c.report_id == any_(these),
             sites.c.report_id == any_(these),
         )
-        .order_by(Report.reported_at, Report.id)
+        .order_by(func.array_position(these, Report.id))
     ).all()
     listed = [_item(row, chosen, days) for row in rows[:limit]]
     last = listed[-1] if len(rows) > limit else None
@@ -478,7 +558,7 @@ class WorkReport:
     timeline: tuple[WorkEvent, ...]
 
 
-def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
+def one(session: Session, worker: Worker, id: int, language: str = "en") -> WorkReport | None:
     """Give a report with all that somebody may know of it.
 
     Parameters
@@ -487,6 +567,8 @@ def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
         In the name of `worker`.
     worker : Worker
     id : int
+    language : str
+        In which notes are read that are kept in several.
 
     Returns
     -------
@@ -548,19 +630,19 @@ def one(session: Session, worker: Worker, id: int) -> WorkReport | None:
         site=site,
         category=BY_CODE[values.pop("category_code")],
         duplicates=tuple(session.scalars(merged)),
-        timeline=tuple(_timeline(session, id)),
+        timeline=tuple(_timeline(session, id, language)),
         **values,
     )
 
 
-def _timeline(session: Session, id: int) -> Iterator[WorkEvent]:
+def _timeline(session: Session, id: int, language: str) -> Iterator[WorkEvent]:
     given = aliased(Department)
     rows = session.execute(
         select(
             ReportEvent.at,
             ReportEvent.kind,
             ReportEvent.to_status,
-            ReportEvent.note,
+            note_in(language),
             ReportEvent.public,
             event_private.c.person_name,
             Department.name.label("department"),
@@ -607,6 +689,7 @@ class Why(StrEnum):
     OTHER_IS_DUPLICATE = "other_is_duplicate"
     DUPLICATES_OUT_OF_SCOPE = "duplicates_out_of_scope"
     NOT_THEIR_WORK = "not_their_work"
+    ANSWER_DOES_NOT_FIT = "answer_does_not_fit"
 
 
 class Refused(ValueError):  # noqa: N818 (it is the name of what happened)
@@ -643,6 +726,8 @@ class Change:
     to : Status or None
     note : str
         For everybody to read.
+    template_id : int or None
+        A ready answer, which everybody reads before the note, each in their language.
     internal : str
         For the city's people only.
     other_id : int or None
@@ -652,6 +737,7 @@ class Change:
 
     to: Status | None = None
     note: str = ""
+    template_id: int | None = None
     internal: str = ""
     other_id: int | None = None
     assign: Assign | None = None
@@ -696,10 +782,11 @@ def change(session: Session, worker: Worker, id: int, wanted: Change, *, version
         if found.version != version:
             raise Refused(Why.CHANGED_MEANWHILE)
         by = {"person_id": worker.person_id, "department_id": worker.department_for(site)}
+        said = _said(session, found, wanted)
         if wanted.to is not None:
-            _step(session, worker, found, wanted, by)
-        elif wanted.note:
-            _tell(session, by, report_id=id, kind=EventKind.NOTE, note=wanted.note)
+            _step(session, worker, found, wanted, said=said, by=by)
+        elif said["note"]:
+            _tell(session, by, report_id=id, kind=EventKind.NOTE, **said)
         if wanted.internal:
             _tell(
                 session, by, report_id=id, kind=EventKind.NOTE, note=wanted.internal, public=False
@@ -737,11 +824,30 @@ def _locked(session: Session, worker: Worker, id: int, other_id: int | None) -> 
     ).one()
 
 
+def _said(session: Session, found: Any, wanted: Change) -> Mapping[str, str]:
+    """Give what everybody reads of a change, in each language for which there are words."""
+    if wanted.template_id is None:
+        return {"note": wanted.note}
+    template = session.get(ResponseTemplate, wanted.template_id)
+    if (
+        template is None
+        or template.status is not (wanted.to or found.status)
+        or template.category_code not in {None, found.category_code}
+    ):
+        raise Refused(Why.ANSWER_DOES_NOT_FIT)
+    return {
+        "note": "\n\n".join(filter(None, (template.english, wanted.note))),
+        "note_spanish": "\n\n".join(filter(None, (template.spanish, wanted.note))),
+    }
+
+
 def _step(
     session: Session,
     worker: Worker,
     found: Any,
     wanted: Change,
+    *,
+    said: Mapping[str, str],
     by: Mapping[str, int | None],
 ) -> None:
     assert wanted.to is not None
@@ -751,7 +857,7 @@ def _step(
         after,
         # Holding and releasing is for the pages of moderators, whose reasons are kept apart.
         parties(worker.grants, site) & {Party.CITY},
-        reason=wanted.note,
+        reason=said["note"],
         names_other=wanted.other_id is not None,
     )
     if why is not None:
@@ -777,7 +883,7 @@ def _step(
         kind=EventKind.STATUS,
         from_status=before,
         to_status=after,
-        note=wanted.note,
+        **said,
     )
 
 
@@ -879,6 +985,22 @@ def colleagues(session: Session) -> list[Colleague]:
     return list(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to write to a colleague, and in which language."""
+
+    email: str
+    language: str
+
+
+def address_of(session: Session, person_id: int) -> Address | None:
+    """Give where to write to somebody who works for the city. To others this gives nothing."""
+    row = session.execute(
+        text("SELECT email, language FROM colleague_address(:id)"), {"id": person_id}
+    ).one_or_none()
+    return None if row is None else Address(row.email, row.language)
+
+
 def departments(session: Session) -> Sequence[Department]:
     """Give the departments, by name."""
     return session.scalars(select(Department).order_by(Department.name)).all()
@@ -899,14 +1021,6 @@ def templates(session: Session, category: Category | None = None) -> Sequence[Re
             ResponseTemplate.id,
         )
     ).all()
-
-
-def template_words(session: Session, id: int, language: str) -> str:
-    """Give the words of a template in English or Spanish; nothing where there is none."""
-    found = session.get(ResponseTemplate, id)
-    if found is None:
-        return ""
-    return found.spanish if language == "es" else found.english
 
 
 def saved_filters(session: Session) -> Sequence[SavedFilter]:

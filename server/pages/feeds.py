@@ -15,11 +15,11 @@ from pydantic import Field
 
 from data.queries import feeds, reports
 from data.queries.feeds import FedReport
-from data.queries.reports import PublicReport
+from data.queries.reports import Held
 from server.dependencies import Chosen, Reading
 from server.languages import CODES, Language
 from server.pages.map import KINDS, STATUSES
-from server.report_words import not_found
+from server.report_words import held, not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
 from server.schemas.filters import Filters
 from server.settings import Settings
@@ -94,10 +94,12 @@ def report_feed(request: Request, id: int, session: Reading, settings: Chosen) -
     """Give what happened to one report, newest first."""
     language: Language = request.state.language
     found = reports.one_public(session, id) if id < 2**63 else None
-    if not isinstance(found, PublicReport):
+    if found is None:
         raise not_found(language)
+    if isinstance(found, Held):
+        raise held(found, language)
     _ = language.gettext
-    happened = feeds.events(session, id)
+    happened = feeds.events(session, id, language.code)
     root = root_of(request, settings)
     name = _(found.category.name)
     made = _feed(

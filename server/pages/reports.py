@@ -70,6 +70,9 @@ ICONS: dict[Status, str] = {
 
 _FEET_PER_METRE = 3.28084
 
+REASON_LIMIT = 500
+"""Characters of why something is not fixed."""
+
 LOOK_ZOOM = 16
 """Of the small map of a report: some blocks around it."""
 
@@ -116,9 +119,24 @@ class OnePage(TypedDict):
     stands_for: Sequence[int]
     asks: Asked | None
     asked: str
+    reason: str
+    reason_fault: str
+    reason_limit: int
     answered: str
     moderated: Moderated
     following: OnReport
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What just came of something that the reader of a report did, or is wrong with it."""
+
+    new: bool = False
+    supported: str = ""
+    noted: bool = False
+    answered: str = ""
+    reason: str = ""
+    reason_fault: str = ""
 
 
 def look_atlas(code: str, view: View, settings: Settings, marks: Sequence[Mark] = ()) -> Atlas:
@@ -192,12 +210,26 @@ def read_page(
     answered: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
     """Show what everybody may know of a report."""
+    said = Said(new=bool(new), supported=supported, noted=bool(noted), answered=answered)
+    return _shown(request, session, settings, positions, id, asked=asked, said=said)
+
+
+def _shown(
+    request: Request,
+    session: Session,
+    settings: Settings,
+    positions: Positions,
+    id: int,
+    *,
+    asked: str = "",
+    said: Said = Said(),
+) -> HTMLResponse:
     language = request.state.language
     found = reports.one_public(session, id) if id < 2**63 else None
     if found is None:
         raise not_found(language)
     if isinstance(found, Held):
-        return page(request, "report_held.html", {"id": found.id, "is_new": bool(new)})
+        return page(request, "report_held.html", {"id": found.id, "is_new": said.new})
     near = reports.nearby(session, found)
     expected = work.due_on(
         found.category, found.status, found.reported_at, work.targets(session), settings.zone
@@ -219,16 +251,16 @@ def read_page(
         meaning=MEANINGS[found.status],
         is_open=found.status in OPEN,
         severity=found.severity and SEVERITIES[found.severity],
-        timeline=_told(reports.timeline(session, id)),
+        timeline=_told(reports.timeline(session, id, language.code)),
         statuses=STATUSES,
         icons=ICONS,
         nearby=near,
         # From a drawn point a distance says nothing.
         feet={} if at_home else in_feet(near),
         link=f"{root}/reports/{id}",
-        is_new=bool(new),
-        supported=supported,
-        noted=bool(noted),
+        is_new=said.new,
+        supported=said.supported,
+        noted=said.noted,
         atlas=None if view is None else look_atlas(language.code, view, settings),
         map_link=None if view is None else f"/?lat={view.lat}&lon={view.lon}&zoom={view.zoom}",
         expected=expected,
@@ -236,11 +268,14 @@ def read_page(
         stands_for=stands_for[1:],
         asks=asks,
         asked=asked,
-        answered=answered,
+        answered=said.answered,
+        reason=said.reason,
+        reason_fault=said.reason_fault,
+        reason_limit=REASON_LIMIT,
         moderated=moderated(session, id, request.state.visitor),
         following=on_report(session, request.state.visitor, id),
     )
-    return page(request, "report_page.html", context)
+    return page(request, "report_page.html", context, status=422 if said.reason_fault else 200)
 
 
 def _marks(request: Request, positions: Positions, ids: Sequence[int], asked: str) -> list[bytes]:
@@ -333,46 +368,63 @@ _NOT_TAKEN: dict[Answer, tuple[int, str, str]] = {
             "can say whether it is fixed. If the problem is still there, please report it again."
         ),
     ),
-    Answer.REASON_MISSING: (
-        422,
-        N_("Say what is still wrong"),
-        N_("Go back and write in a few words what is not fixed, so that the crew knows."),
-    ),
 }
 
 
-@router.post("/reports/{id:int}/fixed")
+@router.post("/reports/{id:int}/fixed", response_model=None)
 def fixed_form(
     *,
     request: Request,
     id: int,
     session: Writing,
+    settings: Chosen,
     positions: Places,
-    fixed: Annotated[str, Form(max_length=10)] = "",
+    fixed: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
-    asked: Annotated[str, Form(max_length=100)] = "",
-) -> RedirectResponse:
+    asked: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
     """Take a neighbour's word on whether it is fixed, and show the report again."""
     language = request.state.language
     _ = language.gettext
     if id >= 2**63:
         raise not_found(language)
-    if fixed not in {"yes", "no"}:
-        raise Problem(422, _("Some of this cannot be used"), _("Choose yes or no."))
-    why = _note(reason, language) if fixed == "no" else ""
-    answer = fixes.answer(
-        session,
-        id,
-        _marks(request, positions, fixes.merged(session, id), asked),
-        fixed=fixed == "yes",
-        reason=why,
-        # Words that may point at a person are for the staff alone.
-        reason_is_public=not screen(why),
-    )
-    if answer in _NOT_TAKEN:
-        status, title, detail = _NOT_TAKEN[answer]
-        raise Problem(status, _(title), _(detail))
+    why = plain_text(reason) if fixed == "no" else ""
+    known = _marks(request, positions, fixes.merged(session, id), asked)
+    fault = _answer_fault(fixed, why, language)
+    if not fault or fixes.asks(session, id, known) is not Asked.ASKED:
+        answer = fixes.answer(
+            session,
+            id,
+            known,
+            fixed=fixed == "yes",
+            reason=why,
+            # Words that may point at a person are for the staff alone.
+            reason_is_public=not screen(why),
+        )
+        if answer in _NOT_TAKEN:
+            status, title, detail = _NOT_TAKEN[answer]
+            raise Problem(status, _(title), _(detail))
+    if fault:
+        said = Said(reason=reason, reason_fault=fault)
+        return _shown(request, session, settings, positions, id, asked=asked, said=said)
     return RedirectResponse(f"/reports/{id}?answered={answer}#fixed", 303)
+
+
+def _answer_fault(fixed: str, why: str, language: Language) -> str:
+    """Say what is wrong with a neighbour's answer; nothing where it can be taken."""
+    _ = language.gettext
+    if fixed not in {"yes", "no"}:
+        return _("Choose yes or no.")
+    if fixed == "no" and not why:
+        return _("Write in a few words what is not fixed, so that the crew knows.")
+    excess = len(why) - REASON_LIMIT
+    if excess <= 0:
+        return ""
+    return language.ngettext(
+        "What you wrote has {n} character too many; {limit} fit. Shorten it a little.",
+        "What you wrote has {n} characters too many; {limit} fit. Shorten it a little.",
+        excess,
+    ).format(n=excess, limit=REASON_LIMIT)
 
 
 def _note(description: str, language: Language) -> str:

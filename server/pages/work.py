@@ -1,10 +1,11 @@
 """The work list of staff and liaisons, a report as they see it, and their changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Annotated, Literal, TypedDict
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from sqlalchemy.orm import Session
 
 from data.models import AreaLayer, Department, ResponseTemplate, SavedFilter
-from data.models.work import NOTE_LIMIT
+from data.models.work import LIST_NAME_LIMIT, NOTE_LIMIT, QUERY_LIMIT
 from data.queries import areas, audit, work
 from data.queries.areas import Named
 from data.queries.work import (
@@ -34,16 +35,19 @@ from geo.places import plain_text
 from geo.roles import Act, Role
 from geo.statuses import OPEN, STEPS, Party, Status, choices, parties
 from layers.atlas import Atlas, View
+from server.assignments import tell_assigned
 from server.dependencies import Chosen, Who, Writing, own_site
 from server.fixes import ask_neighbours
 from server.languages import Language
 from server.pages.map import AREAS, KINDS, STATUSES
+from server.pages.moderation import Part, parts_of
 from server.pages.page import page
 from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
 from server.problems import Problem
 from server.report_words import not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
 from server.schemas.filters import OPEN_WORD, Filters
+from server.screening import EXPLANATIONS, Concern, Explanation, screen
 from server.settings import Settings
 from server.spreadsheets import csv_text
 from server.visitors import Visitor, require
@@ -58,12 +62,19 @@ MOST_CHANGED = 200
 
 WORKERS = (Role.STAFF, Role.LIAISON, Role.ADMINISTRATOR)
 
+ORDERS: dict[str, str] = {
+    "": N_("Oldest first"),
+    "due": N_("Due first"),
+    "newest": N_("Newest first"),
+    "supported": N_("Most neighbours first"),
+}
+
 _STATUSES: dict[str, str] = {**STATUSES, Status.HELD: N_("Held by a moderator")}
 _ICONS: dict[Status, str] = {**ICONS, Status.HELD: "…"}
 """The city's people see on the timeline that a report was held."""
 
 _LARGEST_ID = 2**63 - 1
-_MOST_TYPED = 20_000
+_MOST_ASKED = 200
 _CITY_STEPS = tuple(
     after
     for after in Status
@@ -80,6 +91,8 @@ class WorkQuery(Filters):
 
     assigned: Literal["", "me", "nobody"] = ""
     overdue: Annotated[bool | None, BeforeValidator(_none_if_empty)] = None
+    q: Annotated[str, Field(max_length=200)] = ""
+    order: work.Order = ""
     cursor: Annotated[str | None, Field(pattern=f"^{CURSOR.pattern}$")] = None
 
     def filter(self, settings: Settings, today: date) -> WorkFilter:
@@ -90,6 +103,8 @@ class WorkQuery(Filters):
             today=today,
             assigned=self.assigned,
             overdue=bool(self.overdue),
+            words=plain_text(self.q),
+            order=self.order,
         )
 
 
@@ -121,18 +136,21 @@ class Typed:
     internal: str = ""
     other: str = ""
     assigned: str = ""
+    screened: str = ""
 
 
 def _typed(
     *,
-    to: Annotated[str, Form(max_length=40)] = "",
-    note: Annotated[str, Form(max_length=_MOST_TYPED)] = "",
-    template: Annotated[str, Form(max_length=40)] = "",
-    internal: Annotated[str, Form(max_length=_MOST_TYPED)] = "",
-    other: Annotated[str, Form(max_length=40)] = "",
-    assigned: Annotated[str, Form(max_length=40)] = "",
+    to: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+    template: Annotated[str, Form()] = "",
+    internal: Annotated[str, Form()] = "",
+    other: Annotated[str, Form()] = "",
+    assigned: Annotated[str, Form()] = "",
+    screened: Annotated[str, Form()] = "",
 ) -> Typed:
-    return Typed(to, note, template, internal, other, assigned)
+    # Of any length: what is too long is said, with the form as it was typed.
+    return Typed(to, note, template, internal, other, assigned, screened)
 
 
 Sent = Annotated[Typed, Depends(_typed)]
@@ -142,7 +160,39 @@ class Unreadable(ValueError):  # noqa: N818 (it is the name of what happened)
     """What was typed makes no change; the message says what to mend."""
 
 
-def _change(session: Session, typed: Typed, worker: Worker, language: Language) -> Change:
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What in a public note seems to be about a person, to be said otherwise or confirmed.
+
+    Attributes
+    ----------
+    mark : str
+        By which these very words are confirmed.
+    """
+
+    parts: Sequence[Part]
+    concerns: Mapping[Concern, Explanation]
+    mark: str
+
+
+def _warned(typed: Typed) -> Warned | None:
+    note = plain_text(typed.note)
+    mark = sha256(note.encode()).hexdigest()[:16]
+    findings = () if typed.screened == mark else screen(note)
+    if not findings:
+        return None
+    concerns = {finding.concern: EXPLANATIONS[finding.concern] for finding in findings}
+    return Warned(parts_of(note), concerns, mark)
+
+
+def _warning(language: Language) -> str:
+    return language.gettext(
+        "Something in the public note seems to be about a person. Say it in other words, or confirm "
+        "it at the note. Nothing was changed yet."
+    )
+
+
+def _change(typed: Typed, worker: Worker, language: Language) -> Change:
     """Read a change from the form.
 
     Raises
@@ -151,10 +201,6 @@ def _change(session: Session, typed: Typed, worker: Worker, language: Language) 
     """
     _ = language.gettext
     note, internal = plain_text(typed.note), plain_text(typed.internal)
-    if not note and typed.template:
-        # Without JavaScript the words are put in here.
-        number, _dash, code = typed.template.partition("-")
-        note = work.template_words(session, _id(number, language), code)
     if max(len(note), len(internal)) > NOTE_LIMIT:
         raise Unreadable(_("A note has up to {most} characters.").format(most=NOTE_LIMIT))
     if typed.to and typed.to not in set(Status):
@@ -163,8 +209,9 @@ def _change(session: Session, typed: Typed, worker: Worker, language: Language) 
     return Change(
         to=Status(typed.to) if typed.to else None,
         note=note,
+        template_id=_number(typed.template, _("Choose a ready answer of the list.")),
         internal=internal,
-        other_id=_id(other, language) if other else None,
+        other_id=_number(other, _("Write the number of a report in figures, such as 1234.")),
         assign=_assign(typed.assigned, worker, language),
     )
 
@@ -176,18 +223,30 @@ def _assign(word: str, worker: Worker, language: Language) -> Assign | None:
         return Assign()
     if word == "me":
         return Assign(person_id=worker.person_id)
+    unknown = language.gettext("Choose a person or a department of the list.")
     kind, _dash, number = word.partition("-")
+    if not number:
+        raise Unreadable(unknown)
     if kind == "department":
-        return Assign(department_id=_id(number, language))
+        return Assign(department_id=_number(number, unknown))
     if kind == "person":
-        return Assign(person_id=_id(number, language))
-    raise Unreadable(language.gettext("Choose a person or a department of the list."))
+        return Assign(person_id=_number(number, unknown))
+    raise Unreadable(unknown)
 
 
-def _id(text: str, language: Language) -> int:
+def _number(text: str, otherwise: str) -> int | None:
+    """Read the number of something; None where none is written.
+
+    Raises
+    ------
+    Unreadable
+        With the words given for what is no such number.
+    """
+    if not text:
+        return None
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if not 1 <= number <= _LARGEST_ID:
-        raise Unreadable(language.gettext("Write the number of a report in figures, such as 1234."))
+        raise Unreadable(otherwise)
     return number
 
 
@@ -195,6 +254,7 @@ class Choosable(TypedDict):
     """What the form of a change offers."""
 
     typed: Typed
+    warned: Warned | None
     steps: Sequence[Status]
     templates: Sequence[ResponseTemplate]
     departments: Sequence[Department]
@@ -205,10 +265,15 @@ class Choosable(TypedDict):
 
 
 def _offered(
-    session: Session, typed: Typed, steps: Sequence[Status], templates: Sequence[ResponseTemplate]
+    session: Session,
+    typed: Typed,
+    steps: Sequence[Status],
+    templates: Sequence[ResponseTemplate],
+    warned: Warned | None = None,
 ) -> Choosable:
     return Choosable(
         typed=typed,
+        warned=warned,
         steps=steps,
         templates=[template for template in templates if template.status in steps],
         departments=work.departments(session),
@@ -235,6 +300,11 @@ class WorkList(Choosable):
     open: frozenset[Status]
     most_exported: int
     export: str
+    orders: dict[str, str]
+    fault: str
+    picked: frozenset[int]
+    name: str
+    name_fault: str
 
 
 @router.get("/work")
@@ -245,7 +315,25 @@ def work_list(
     who: Who,
     query: Annotated[WorkQuery, Query()],
 ) -> HTMLResponse:
-    """Show the reports that are the visitor's to work on, the oldest first."""
+    """Show the reports that are the visitor's to work on, the oldest first if not said otherwise."""
+    return _listed(request, session, settings, who, query, told=request.query_params.multi_items())
+
+
+def _listed(
+    request: Request,
+    session: Session,
+    settings: Settings,
+    who: Visitor,
+    query: WorkQuery,
+    *,
+    told: Sequence[tuple[str, str]],
+    typed: Typed | None = None,
+    fault: str = "",
+    picked: Sequence[str] = (),
+    name: str = "",
+    name_fault: str = "",
+) -> HTMLResponse:
+    """Show the work list, and what was typed there with what is wrong with it."""
     worker = _worker(request, who)
     days = work.targets(session)
     chosen = query.filter(settings, _today(settings))
@@ -253,10 +341,7 @@ def work_list(
         session, worker, chosen, days, limit=MOST_LISTED, after=cursor_of(query.cursor)
     )
     _log(session, who, "work_list.read", "", [item.id for item in found])
-    asked = [
-        pair for pair in request.query_params.multi_items() if pair[0] not in {"cursor", "lang"}
-    ]
-    asked = [pair for pair in asked if pair[1] != ""]
+    asked = [pair for pair in told if pair[0] not in {"cursor", "lang"} and pair[1] != ""]
     context = WorkList(
         items=found,
         counts=work.counts(session, worker, chosen, days),
@@ -273,9 +358,33 @@ def work_list(
         open=OPEN,
         most_exported=MOST_EXPORTED,
         export=f"?{urlencode(asked)}" if asked else "",
-        **_offered(session, Typed(), _CITY_STEPS, work.templates(session)),
+        orders=ORDERS,
+        fault=fault,
+        picked=frozenset(int(id) for word in picked if (id := word.partition(".")[0]).isdecimal()),
+        name=name,
+        name_fault=name_fault,
+        **_offered(session, typed or Typed(), _CITY_STEPS, work.templates(session)),
     )
-    return page(request, "work.html", context)
+    return page(request, "work.html", context, status=422 if fault or name_fault else 200)
+
+
+_REPEATED = {"kind", "category", "status"}
+_ASKED = {field.alias or name for name, field in WorkQuery.model_fields.items() if name != "cursor"}
+
+
+def _read_asked(asked: str) -> tuple[WorkQuery, list[tuple[str, str]]]:
+    """Read filters that a form carries, and what of them the list knows.
+
+    Raises
+    ------
+    ValueError
+        Where the list would not take them.
+    """
+    told = [pair for pair in parse_qsl(asked, max_num_fields=_MOST_ASKED) if pair[0] in _ASKED]
+    values: dict[str, str | list[str]] = dict(told)
+    for key in _REPEATED & values.keys():
+        values[key] = [value for known, value in told if known == key]
+    return WorkQuery.model_validate(values), told
 
 
 def _areas(session: Session) -> dict[str, Sequence[Named]]:
@@ -359,7 +468,9 @@ class Summary(Choosable):
     changed: Sequence[Changed]
     refused: Sequence[tuple[int, str]]
     again: Sequence[WorkItem]
+    versions: Mapping[int, int]
     asked: str
+    fault: str
 
 
 @router.post("/work/changes")
@@ -371,96 +482,113 @@ def change_several(
     who: Who,
     typed: Sent,
     pick: Annotated[list[str] | None, Form()] = None,
-    asked: Annotated[str, Form(max_length=2_000)] = "",
+    asked: Annotated[str, Form()] = "",
 ) -> HTMLResponse:
     """Change all reports that were picked, each as one or not at all, and say what became of it."""
     worker, language = _worker(request, who), request.state.language
-    _ = language.gettext
-    picked = _picked(pick or [], language)
     try:
-        wanted = _change(session, typed, worker, language)
+        query, told = _read_asked(asked)
+    except ValueError:
+        query, told = WorkQuery(), []
+    try:
+        picked = _picked(pick or [], language)
     except Unreadable as error:
-        changed: list[Changed] = []
-        refused = [(id, str(error)) for id, _version in picked]
+        return _listed(
+            request, session, settings, who, query,
+            told=told, typed=typed, fault=str(error), picked=pick or [],
+        )  # fmt: skip
+    changed: list[Changed] = []
+    refused: list[tuple[int, str]] = []
+    fault, warned = "", _warned(typed)
+    try:
+        wanted = _change(typed, worker, language)
+    except Unreadable as error:
+        fault = str(error)
     else:
-        changed, refused = _each(
-            session, settings, worker, picked=picked, wanted=wanted, language=language
-        )
+        if warned:
+            fault = _warning(language)
+        else:
+            changed, refused = _each(session, worker, picked=picked, wanted=wanted, words=language)
+            _follow_up(session, settings, worker, changed, wanted)
     days = work.targets(session)
     chosen = WorkQuery().filter(settings, _today(settings))
-    again = work.some(session, worker, [id for id, _words in refused], chosen, days)
+    left = [id for id, _words in refused] if not fault else [*picked]
+    again = work.some(session, worker, left, chosen, days)
     if again:
         _log(session, who, "work_list.read", "", [item.id for item in again])
     context = Summary(
         changed=changed,
         refused=refused,
         again=again,
-        asked=asked,
-        **_offered(session, typed, _CITY_STEPS, work.templates(session)),
+        # What nothing was tried with is as it was seen; of the rest it is said what happened.
+        versions={item.id: picked[item.id] if fault else item.version for item in again},
+        asked=urlencode(told),
+        fault=fault,
+        **_offered(session, typed, _CITY_STEPS, work.templates(session), warned),
     )
     return page(request, "work_changed.html", context, status=200 if changed else 422)
 
 
-def _picked(pick: Sequence[str], language: Language) -> list[tuple[int, int]]:
+def _picked(pick: Sequence[str], language: Language) -> dict[int, int]:
+    """Read which reports were ticked, each with its version as it was seen.
+
+    Raises
+    ------
+    Unreadable
+    """
     _ = language.gettext
     if not pick:
-        raise Problem(
-            422,
-            _("Nothing was picked"),
-            _("Go back and tick the reports that you want to change."),
-        )
+        raise Unreadable(_("No report is ticked. Tick those that you want to change."))
     if len(pick) > MOST_CHANGED:
-        raise Problem(
-            422,
-            _("Too many at once"),
-            _("Change up to {most} reports at once.").format(most=MOST_CHANGED),
-        )
+        raise Unreadable(_("Change up to {most} reports at once.").format(most=MOST_CHANGED))
     found: dict[int, int] = {}
     for word in pick:
         id, _dot, version = word.partition(".")
         if not all(
             part.isascii() and part.isdecimal() and len(part) < 19 for part in (id, version)
         ):
-            raise Problem(
-                422,
-                _("Some of this cannot be used"),
-                _("Go back, load the work list again, and pick the reports there."),
-            )
+            raise Unreadable(_("The list had changed. Tick the reports again."))
         found[int(id)] = int(version)
-    return sorted(found.items())
+    return dict(sorted(found.items()))
 
 
 def _each(
     session: Session,
-    settings: Settings,
     worker: Worker,
     *,
-    picked: Sequence[tuple[int, int]],
+    picked: Mapping[int, int],
     wanted: Change,
-    language: Language,
+    words: Language,
 ) -> tuple[list[Changed], list[tuple[int, str]]]:
     changed: list[Changed] = []
     refused: list[tuple[int, str]] = []
-    for id, version in picked:
+    for id, version in picked.items():
         try:
             made = work.change(session, worker, id, wanted, version=version)
         except Refused as error:
-            refused.append((id, refused_words(error, language)))
+            refused.append((id, refused_words(error, words)))
         else:
-            _follow_up(session, settings, made, wanted)
             changed.append(made)
     return changed, refused
 
 
-def _follow_up(session: Session, settings: Settings, made: Changed, wanted: Change) -> None:
+def _follow_up(
+    session: Session, settings: Settings, worker: Worker, made: Sequence[Changed], wanted: Change
+) -> None:
+    """Write to whom a change asks or gives something."""
     if wanted.to is Status.DONE:
-        ask_neighbours(session, settings, made.id, made.category)
+        for one in made:
+            ask_neighbours(session, settings, one.id, one.category)
+    given = wanted.assign and wanted.assign.person_id
+    if given and given != worker.person_id and made:
+        tell_assigned(session, settings, given, made)
 
 
 class OneReport(Choosable):
     """What the city's people see of a report."""
 
     report: WorkReport
+    version: str
     kind: str
     severity: str | None
     due: date | None
@@ -494,15 +622,21 @@ def change_one(
     settings: Chosen,
     who: Who,
     typed: Sent,
-    version: Annotated[int, Form(ge=0, le=_LARGEST_ID)],
+    version: Annotated[str, Form()] = "",
 ) -> HTMLResponse | RedirectResponse:
     """Change one report, or say why not with all that was typed."""
     worker, language = _worker(request, who), request.state.language
     if id > _LARGEST_ID:
         raise not_found(language)
     try:
-        wanted = _change(session, typed, worker, language)
-        made = work.change(session, worker, id, wanted, version=version)
+        wanted = _change(typed, worker, language)
+        if warned := _warned(typed):
+            return _shown(
+                request, session, settings, who, id,
+                typed=typed, fault=_warning(language), warned=warned, version=version,
+            )  # fmt: skip
+        stale = language.gettext("The page was incomplete. Look again, and send your change again.")
+        made = work.change(session, worker, id, wanted, version=_number(version, stale) or 0)
     except Unreadable as error:
         return _shown(request, session, settings, who, id, typed=typed, fault=str(error))
     except Refused as error:
@@ -522,7 +656,7 @@ def change_one(
             fault=refused_words(error, language),
             status=409 if error.why is Why.CHANGED_MEANWHILE else 422,
         )
-    _follow_up(session, settings, made, wanted)
+    _follow_up(session, settings, worker, [made], wanted)
     return RedirectResponse(f"/work/{id}?changed=1", 303)
 
 
@@ -535,11 +669,13 @@ def _shown(
     *,
     typed: Typed | None = None,
     fault: str = "",
+    warned: Warned | None = None,
+    version: str = "",
     status: int = 422,
     changed: bool = False,
 ) -> HTMLResponse:
     worker, language = _worker(request, who), request.state.language
-    found = work.one(session, worker, id) if id <= _LARGEST_ID else None
+    found = work.one(session, worker, id, language.code) if id <= _LARGEST_ID else None
     if found is None:
         raise not_found(language)
     _log(session, who, "report.read", f"report {id}")
@@ -551,6 +687,8 @@ def _shown(
     steps = choices(found.status, as_whom & {Party.CITY})
     context = OneReport(
         report=found,
+        # What was not tried yet goes by the version that was seen.
+        version=version or str(found.version),
         kind=KINDS[found.category.kind],
         severity=found.severity and SEVERITIES[found.severity],
         due=due,
@@ -563,32 +701,43 @@ def _shown(
         ),
         fault=fault,
         changed=changed,
-        **_offered(session, typed or Typed(), steps, work.templates(session, found.category)),
+        **_offered(
+            session, typed or Typed(), steps, work.templates(session, found.category), warned
+        ),
     )
     return page(request, "work_report.html", context, status=status if fault else 200)
 
 
-@router.post("/work/filters")
+@router.post("/work/filters", response_model=None)
 def save_filter(
     *,
     request: Request,
     session: Writing,
+    settings: Chosen,
     who: Who,
-    name: Annotated[str, Form(max_length=1_000)] = "",
-    asked: Annotated[str, Form(max_length=2_000)] = "",
-) -> RedirectResponse:
+    name: Annotated[str, Form()] = "",
+    asked: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
     """Keep the filters of the list under a name."""
     worker = _worker(request, who)
     _ = request.state.language.gettext
-    name = plain_text(name)
-    if not 1 <= len(name) <= 80 or len(asked) > 1_000:
-        raise Problem(
-            422,
-            _("Some of this cannot be used"),
-            _("Give the list a name of up to 80 characters."),
+    name, fault = plain_text(name), ""
+    try:
+        query, told = _read_asked(asked)
+    except ValueError:
+        fault = _("The work list does not know these filters. Choose them again, then save.")
+        query, told = WorkQuery(), []
+    kept = urlencode(told)
+    if len(kept) > QUERY_LIMIT:
+        fault = _("These are too many filters to save. Choose fewer.")
+    if not 1 <= len(name) <= LIST_NAME_LIMIT:
+        fault = _("Give the list a name of up to {most} characters.").format(most=LIST_NAME_LIMIT)
+    if fault:
+        return _listed(
+            request, session, settings, who, query, told=told, name=name, name_fault=fault
         )
-    work.save_filter(session, worker.person_id, name, asked)
-    return RedirectResponse(f"/work?{asked}" if asked else "/work", 303)
+    work.save_filter(session, worker.person_id, name, kept)
+    return RedirectResponse(f"/work?{kept}" if kept else "/work", 303)
 
 
 @router.post("/work/filters/{id:int}/forget")

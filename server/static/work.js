@@ -1,24 +1,30 @@
-// The work list: keys inside the list, ticking all, and words to begin a note with. Without this
+// The work list: keys inside the list, ticking all, and answers that fit the status. Without this
 // module links, boxes and the form do the same.
 
 document.querySelector("[data-focus]")?.focus();
 
-const note = document.getElementById("note");
 const template = document.getElementById("template");
 const status = document.getElementById("to");
 
-/** Puts the chosen words into the note, unless something else was typed there. */
-function begin() {
-  let put = "";
+/** Offers the answers of the chosen status alone, and shows the words of the chosen one. */
+function answers() {
+  const words = document.getElementById("template-words");
+  const show = () => {
+    for (const group of template.querySelectorAll("optgroup")) {
+      const fits = !status.value || group.dataset.status === status.value;
+      group.hidden = group.disabled = !fits;
+    }
+    if (template.selectedOptions[0]?.parentElement.disabled) template.value = "";
+    words.textContent = template.value ? template.selectedOptions[0].text : "";
+  };
   template.addEventListener("change", () => {
-    if (note.value.trim() !== put.trim()) return;
-    const chosen = template.selectedOptions[0];
-    put = chosen.dataset.words ?? "";
-    note.value = put;
-    if (status && !status.value && chosen.dataset.status) status.value = chosen.dataset.status;
+    if (template.value) status.value = template.selectedOptions[0].dataset.status;
+    show();
   });
+  status.addEventListener("change", show);
+  show();
 }
-if (note && template) begin();
+if (template && status) answers();
 
 /** Keys work only while something inside the list has the focus, so that they disturb nobody. */
 function keys(list) {

@@ -171,6 +171,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 """
 
+COLLEAGUES = """
+CREATE FUNCTION colleague_address(who bigint) RETURNS TABLE (email text, language text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT email, language FROM person
+    WHERE id = who AND email IS NOT NULL AND id IN (SELECT person_id FROM colleague)
+$$;
+"""
+
 SAID = """
 ALTER POLICY add ON report_event WITH CHECK (
     (person_id IS NULL OR person_id = visitor())
@@ -198,13 +206,14 @@ def upgrade() -> None:
         "report_event", sa.Column("note_spanish", sa.Text, server_default="", nullable=False)
     )
     op.execute(f"GRANT SELECT (note_spanish) ON report_event TO {WEB}")
-    for rules in (BROWSERS, VOICES, TO_ASK, SAID.format(silent="note = '' AND note_spanish = ''")):
+    said = SAID.format(silent="note = '' AND note_spanish = ''")
+    for rules in (BROWSERS, VOICES, TO_ASK, COLLEAGUES, said):
         op.execute(rules)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION report_to_ask, report_answer, report_asks, report_done_event")
-    op.execute("DROP FUNCTION report_voice, report_is_work_of, report_is_of")
+    op.execute("DROP FUNCTION report_voice, report_is_work_of, report_is_of, colleague_address")
     op.execute(_of("0016").ANSWERS)
     before = _of("0023")
     op.execute(before.NAMED.format(asked=before.ASKED.format(exact="exact_")))

@@ -14,6 +14,7 @@ from data.models import (
     AuditEntry,
     Department,
     Mail,
+    Person,
     Report,
     ReportContact,
     ReportEvent,
@@ -265,20 +266,152 @@ def test_several_at_once_stay_within_the_scope(client, act, city, engine):
 
 
 @pytest.mark.parametrize("pick", [[], ["nonsense"], ["1.2.3"], ["1"]])
-def test_a_pick_that_makes_no_sense_is_refused(client, act, pick):
+def test_a_pick_that_makes_no_sense_leaves_the_list_and_what_was_typed(client, act, city, pick):
     act(Role.ADMINISTRATOR)
-    assert client.post("/work/changes", data={"pick": pick, "to": "confirmed"}).status_code == 422
+    sent = {"pick": pick, "to": "confirmed", "note": "Seen.", "asked": "kind=lighting"}
+    answer = client.post("/work/changes", data=sent, headers=PAGE)
+    assert answer.status_code == 422
+    assert "Seen.</textarea>" in answer.text
+    assert ids(answer.text) == {city["lamp"]}
+    assert "Tick" in answer.text
 
 
-def test_words_of_a_template_are_used_without_javascript(client, act, city, version, engine):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"note": "n" * 30_000}, "up to 2000 characters"),
+        ({"version": "latest"}, "The page was incomplete"),
+        ({"to": "s" * 100}, "Choose a status of the list"),
+        ({"template": "x" * 100}, "Choose a ready answer of the list"),
+        ({"assigned": "person-"}, "Choose a person or a department"),
+    ],
+)
+def test_however_wrong_a_change_is_what_was_typed_stays(client, act, city, version, wrong, words):
     act(Role.STAFF, department="lighting")
-    shown = client.get(f"/work/{city['lamp']}").text
-    value, words = re.search(
-        r'<option value="(\d+-es)" data-status="done" data-words="([^"]+)"', shown
-    ).groups()
-    sent = {"version": version(city["lamp"]), "to": "done", "template": value}
-    client.post(f"/work/{city['lamp']}", data=sent)
-    assert words in client.get(f"/reports/{city['lamp']}").text
+    sent = {"version": version(city["lamp"]), "note": "n", "internal": "Bring a ladder.", **wrong}
+    answer = client.post(f"/work/{city['lamp']}", data=sent, headers=PAGE)
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert "Bring a ladder.</textarea>" in answer.text
+    assert f"{sent['note']}</textarea>" in answer.text
+
+
+def answer_for(page: str, status: str) -> tuple[str, str]:
+    return re.search(rf'<option value="(\d+)" data-status="{status}" >([^<]+)<', page).groups()
+
+
+def test_a_ready_answer_is_read_in_the_readers_language_before_the_note(client, act, city, version):
+    act(Role.STAFF, department="lighting")
+    path, public = f"/work/{city['lamp']}", f"/reports/{city['lamp']}"
+    value, english = answer_for(client.get(path).text, "scheduled")
+    spanish = answer_for(client.get(f"{path}?lang=es").text, "scheduled")[1]
+    client.cookies.delete("language")
+    sent = {
+        "version": version(city["lamp"]),
+        "to": "scheduled",
+        "template": value,
+        "note": "May 3.",
+    }
+    assert client.post(path, data=sent).status_code == 200
+    for language, words, others in (("en", english, spanish), ("es", spanish, english)):
+        for page in (public, path, f"{public}.atom"):
+            shown = client.get(page, headers={"accept-language": language}).text
+            shown = shown.split("<option")[0] + shown.split("</form>")[-1]
+            assert f"{words}\n\nMay 3." in shown, (page, language)
+            assert others not in shown
+
+
+def test_an_answer_of_another_status_is_refused_with_everything_kept(
+    client, act, city, version, engine
+):
+    act(Role.STAFF, department="lighting")
+    value, _words = answer_for(client.get(f"/work/{city['lamp']}").text, "declined")
+    sent = {
+        "version": version(city["lamp"]), "to": "scheduled", "template": value, "note": "On Friday."
+    }  # fmt: skip
+    answer = client.post(f"/work/{city['lamp']}", data=sent)
+    assert answer.status_code == 422
+    assert "for another status" in answer.text
+    assert "On Friday.</textarea>" in answer.text
+    assert f'<option value="{value}" data-status="declined" selected>' in answer.text
+    assert status_of(engine, city["lamp"]) is Status.RECEIVED
+
+
+NAMING = "Done by John Smith, call 816-555-1234."
+
+
+def test_a_note_about_a_person_is_confirmed_before_it_is_published(
+    client, act, city, version, engine
+):
+    act(Role.STAFF, department="lighting")
+    path = f"/work/{city['lamp']}"
+    sent = {"version": version(city["lamp"]), "to": "done", "note": NAMING, "internal": "Ladder."}
+    warned = client.post(path, data=sent)
+    assert warned.status_code == 422
+    assert "<mark>816-555-1234</mark>" in warned.text
+    assert "Ladder.</textarea>" in warned.text
+    assert status_of(engine, city["lamp"]) is Status.RECEIVED
+    sent["screened"] = re.search(r'name="screened" value="(\w+)"', warned.text)[1]
+    assert client.post(path, data={**sent, "note": f"{NAMING} Jane Doe."}).status_code == 422
+    assert client.post(path, data=sent).status_code == 200
+    assert "816-555-1234" in client.get(f"/reports/{city['lamp']}").text
+
+
+def test_so_is_a_note_of_many_reports_and_their_versions_stay(client, act, city, engine):
+    act(Role.ADMINISTRATOR)
+    picks = re.findall(r'name="pick" value="([\d.]+)"', client.get("/work").text)
+    sent = {"pick": picks, "to": "confirmed", "note": NAMING}
+    warned = client.post("/work/changes", data=sent)
+    assert warned.status_code == 422
+    assert {status_of(engine, city[name]) for name in ("lamp", "west")} == {Status.RECEIVED}
+    sent["pick"] = re.findall(r'name="pick" value="([\d.]+)"', warned.text)
+    assert sorted(sent["pick"]) == sorted(picks)
+    sent["note"] = "The crew was here."
+    assert "3 reports were changed" in client.post("/work/changes", data=sent).text
+
+
+def test_who_is_given_work_by_another_is_told_once(client, act, city, engine):
+    other = act(Role.ADMINISTRATOR)
+    with Session(engine) as session:
+        values = {"email": "lee@example.org", "language": "es"}
+        session.execute(update(Person).where(Person.id == other).values(values))
+        session.commit()
+    for who in (act(Role.ADMINISTRATOR), other):
+        signed_in(client, engine, who)
+        picks = re.findall(r'name="pick" value="([\d.]+)"', client.get("/work").text)
+        client.post("/work/changes", data={"pick": picks, "assigned": f"person-{other}"})
+    with Session(engine) as session:
+        mail = session.scalars(select(Mail)).one()
+    assert mail.recipient == "lee@example.org"
+    assert f"/work/{city['lamp']}" in mail.text
+    assert "3412 Norton Ave" not in mail.text
+
+
+def test_the_list_is_searched_and_ordered(client, act, city, engine):
+    with Session(engine) as session:
+        session.execute(
+            update(Report)
+            .where(Report.id == city["west"])
+            .values(occurred_at=text("'2026-01-05'"), reported_at=text("'2026-01-05'"))
+        )
+        for mark in (b"one", b"two"):
+            reports.support(session, city["east"], mark)
+        session.commit()
+    act(Role.ADMINISTRATOR)
+    assert ids(client.get("/work?q=norton+3412").text) == {city["east"]}
+    assert ids(client.get(f"/work?q=%23{city['lamp']}").text) == {city["lamp"]}
+    assert ids(client.get("/work?q=3%25").text) == set()
+
+    def order(of):
+        rows = csv.DictReader(
+            io.StringIO(client.get(f"/work.csv?order={of}").text.lstrip("\ufeff"))
+        )
+        return [int(row["report"]) for row in rows]
+
+    # Lights are due in 10 working days, noise in 20.
+    assert order("due") == [city["west"], city["lamp"], city["east"]]
+    assert order("newest") == [city["east"], city["lamp"], city["west"]]
+    assert order("supported")[0] == city["east"]
 
 
 def test_filters_stand_in_the_address_and_can_be_saved(client, act, city):
@@ -292,7 +425,18 @@ def test_filters_stand_in_the_address_and_can_be_saved(client, act, city):
     assert 'href="/work?kind=lighting">Lamps &lt;b&gt;</a>' in shown
     act(Role.ADMINISTRATOR)
     assert "Lamps" not in client.get("/work").text
-    assert client.post("/work/filters", data={"name": " "}).status_code == 422
+    for sent, words in (
+        ({"name": " ", "asked": "kind=lighting"}, "Give the list a name"),
+        ({"name": "Odd", "asked": "category=nonsense"}, "does not know these filters"),
+        ({"name": "n" * 81}, "up to 80 characters"),
+    ):
+        refused = client.post("/work/filters", data=sent, headers=PAGE)
+        assert refused.status_code == 422
+        assert words in refused.text
+        assert "data-work-list" in refused.text
+        assert f'value="{sent["name"].strip()}" aria-invalid="true"' in refused.text
+    client.post("/work/filters", data={"name": "Known", "asked": "kind=lighting&nonsense=1"})
+    assert 'href="/work?kind=lighting">Known</a>' in client.get("/work").text
 
 
 def test_overdue_is_marked(client, act, city, engine):
@@ -353,8 +497,15 @@ def test_neighbours_are_asked_and_their_yes_verifies(client, done, engine):
 
 
 def test_their_no_opens_it_again_and_says_why(client, done, engine):
-    assert client.post(f"/reports/{done}/fixed", data={"fixed": "no"}).status_code == 422
-    assert client.post(f"/reports/{done}/fixed", data={"fixed": "perhaps"}).status_code == 422
+    for sent, words in (
+        ({"fixed": "no"}, "what is not fixed"),
+        ({"fixed": "no", "reason": "d" * 501}, "1 character too many; 500 fit"),
+        ({"fixed": "perhaps it is", "reason": "Dark."}, "Choose yes or no."),
+    ):
+        refused = client.post(f"/reports/{done}/fixed", data=sent, headers=PAGE)
+        assert refused.status_code == 422
+        assert words in refused.text
+        assert f"{sent.get('reason', '')}</textarea>" in refused.text
     client.post(f"/reports/{done}/fixed", data={"fixed": "no", "reason": "It is dark again."})
     assert status_of(engine, done) is Status.CONFIRMED
     assert "It is dark again." in client.get(f"/reports/{done}").text
@@ -402,7 +553,9 @@ def test_a_duplicate_leads_to_the_report_that_stands_for_it(client, act, city, e
     act(Role.STAFF, department="lighting")
     sent = {"version": version(other), "to": "duplicate", "other": f"#{city['lamp']}"}
     client.post(f"/work/{other}", data=sent)
-    assert f'href="/reports/{city["lamp"]}"' in client.get(f"/reports/{other}").text
+    shown = client.get(f"/reports/{other}").text
+    assert f'href="/reports/{city["lamp"]}#support">Still there?' in shown
+    assert "Report it again" not in shown
     assert f'href="/reports/{other}"' in client.get(f"/reports/{city['lamp']}").text
     with Session(engine) as session:
         before = session.scalar(select(func.count()).select_from(ReportEvent))
