@@ -1,4 +1,4 @@
-"""Phone numbers and e-mail addresses, told by their figures and signs."""
+"""Phone numbers, e-mail addresses and names of accounts, told by their figures and signs."""
 
 import re
 from collections.abc import Iterator
@@ -21,6 +21,18 @@ _EMAILS = (
     (
         ("@", "arroba", "at)", "at]", "at}", "at )", "at ]", "at }"),
         re.compile(rf"(?i){_LOCAL}\s{{0,2}}{_AT}\s{{0,2}}[\w-]{{1,63}}\.[a-z]{{2,6}}\b"),
+    ),
+)
+# Names of accounts: what stands for a place ("@ Main", "out @Troost") has none of these signs.
+_ACCOUNTS = (
+    re.compile(r"(?<![\w.@])@(?=\w*[_\d])[a-z]\w{2,29}\b", re.IGNORECASE),
+    re.compile(
+        r"(?<![\w.@])@\w{3,30}(?=,?\s(?:on|en)\s(?:instagram|insta|ig|facebook|fb|twitter|x|tiktok|snapchat|snap)\b)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(?:instagram|insta|ig|facebook|fb|twitter|tiktok|snapchat|snap|cashapp|venmo)\s?(?::|is|es)?\s{0,2}([@$]\w{3,30})",
+        re.IGNORECASE,
     ),
 )
 _DIGITS = {
@@ -57,7 +69,8 @@ _NUMBERED_THING = re.compile(
 
 
 def phones_and_emails(plain: str) -> Iterator[Span]:
-    """Give the phone numbers and e-mail addresses of a folded text."""
+    """Give the phone numbers, e-mail addresses and names of accounts of a folded text."""
+    yield from _accounts(plain)
     lower = plain.lower()
     for signs, pattern in _EMAILS:
         # Most texts have none of the signs, and looking for them is much quicker than the pattern.
@@ -76,6 +89,14 @@ def phones_and_emails(plain: str) -> Iterator[Span]:
             start, end = match.span(match.lastindex or 0)
             if not _NUMBERED_THING.search(digits, max(0, start - _LOOK_BACK), start):
                 yield Concern.PHONE, starts[start], ends[end - 1]
+
+
+def _accounts(plain: str) -> Iterator[Span]:
+    if "@" not in plain and "$" not in plain:
+        return
+    for account in _ACCOUNTS:
+        for match in account.finditer(plain):
+            yield (Concern.NAME, *match.span(match.lastindex or 0))
 
 
 def _in_figures(plain: str) -> tuple[str, list[int], list[int]]:

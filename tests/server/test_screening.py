@@ -34,6 +34,13 @@ def public(text: str) -> str:
         "Alguien con máscara estaba en el garaje",
         "ella tiene pelo largo",
         "Un tipo sospechoso junto a la escuela",
+        "That crazy old woman screams all night",
+        "Homeless people camp behind the store",
+        "Some undocumented migrants sleep in the shed",
+        "Los negros de enfrente",
+        "Unos indigentes duermen en la parada",
+        "Es el vecino gordo",
+        "una mujer loca grita",
     ],
 )
 def test_how_a_person_looks_is_found(text):
@@ -49,6 +56,11 @@ def test_how_a_person_looks_is_found(text):
         ("his name is dave miller", "his name is […]"),
         ("Jessica Brown has a couch in her yard.", "[…] has a couch in her yard."),
         ("Se llama Marcos Rivera.", "Se llama […]."),
+        ("Dwayne lets his dog run.", "[…] lets his dog run."),
+        ("DeShawn and his brothers sit there.", "[…] and his brothers sit there."),
+        ("Viridiana deja basura.", "[…] deja basura."),
+        ("Write @joe_kc about it", "Write […] about it"),
+        ("He is @joekansas on instagram", "He is […] on instagram"),
         ("Mi vecina doña Lupe junta botes.", "Mi vecina […] junta botes."),
         ("El señor Ramírez no corta el pasto.", "El […] no corta el pasto."),
     ],
@@ -69,6 +81,8 @@ def test_names_of_people_are_taken_out_and_no_more(text, shown):
         "El parque Roberto Clemente está oscuro.",
         "La escuela Benito Juárez y la Iglesia San José no tienen luz.",
         "Bushes at Charlotte and Armour hide the sign.",
+        "Bob Jones Shoes has a dead light",
+        "Light out @Troost and 39th",
     ],
 )
 def test_places_and_shops_named_for_people_pass(text):
@@ -228,6 +242,10 @@ def test_words_that_merely_contain_offensive_ones_pass(text):
         "Mi vecino roba paquetes.",
         "Venden drogas en la casa blanca de al lado.",
         "Los de la casa de la esquina venden.",
+        "Prostitutes work on this corner.",
+        "Gang members meet here.",
+        "Los ladrones se juntan aquí.",
+        "Aquí viven miembros de una pandilla.",
     ],
 )
 def test_accusing_someone_who_could_be_recognised_is_found(text):
