@@ -235,7 +235,11 @@ class _Loading:
         )
 
     def _put_people(self) -> None:
-        """Put in somebody of each role, whom everybody may try being; none has an e-mail address."""
+        """Put in somebody of each role, whom everybody may try being.
+
+        Their addresses are of a domain that is nobody's, so that following can be tried: what is
+        written to them lies in the outbox.
+        """
 
         def id_of(column: InstrumentedAttribute[int], named: ColumnElement[bool]) -> int:
             return self.session.scalars(select(column).where(named).order_by(column)).first() or 0
@@ -252,7 +256,15 @@ class _Loading:
             {"role": Role.ADMINISTRATOR},
         ]
         names = ["Resident", "Captain", "Liaison", "Lighting planner", "Moderator", "Administrator"]
-        keys = self._insert(Person, [{"name": f"Sample {n}", "is_sample": True} for n in names])
+        rows: list[Row] = [
+            {
+                "name": f"Sample {name}",
+                "email": f"{name.lower().replace(' ', '.')}@example.org",
+                "is_sample": True,
+            }
+            for name in names
+        ]
+        keys = self._insert(Person, rows)
         for key, role in zip(keys, roles, strict=True):
             if role is not None:
                 self._insert(RoleGrant, [role | {"person_id": key}])

@@ -8,8 +8,8 @@ import orjson
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from data.queries import audit, people, sign_ins
-from data.queries.people import Browser, LastAdministrator, OwnReport
+from data.queries import associations, audit, people, sign_ins
+from data.queries.people import Browser, Choice, LastAdministrator, OwnReport
 from data.queries.sign_ins import SignedIn
 from geo.places import plain_text
 from server import visitors
@@ -44,6 +44,7 @@ class AccountPage(TypedDict):
 
     person: SignedIn
     roles: Sequence[str]
+    watches: Sequence[Choice]
     needs_code: bool
     provider: str | None
     reports: Sequence[OwnReport]
@@ -91,6 +92,7 @@ def read(request: Request, session: Accounts, who: Who, saved: str = "") -> HTML
     context = AccountPage(
         person=own,
         roles=[said(role, request.state.language.gettext) for role in held],
+        watches=associations.named(session, who.watches),
         needs_code=people.works_for_city(held) and not own.strong,
         provider=provider.name if (provider := request.app.state.identity_provider) else None,
         reports=people.own_reports(session, own.person_id),

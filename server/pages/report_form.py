@@ -89,6 +89,8 @@ class ReportForm(BaseModel):
         By which the photos are known that were chosen; it lasts longer than `token`.
     on_behalf_of : str
         Id of the block watch in whose name it is sent.
+    signed_in : str
+        Something where the form was opened by somebody who was signed in.
     """
 
     kind: str = ""
@@ -116,6 +118,7 @@ class ReportForm(BaseModel):
     token: str = ""
     album: str = ""
     on_behalf_of: str = ""
+    signed_in: str = ""
 
     @field_validator("token", "album")
     @classmethod
@@ -148,6 +151,7 @@ class FormPage(TypedDict):
     photos: Sequence[ChosenPhoto]
     watches: Sequence[people.Choice]
     sent_id: int | None
+    signed_out: bool
     atlas: Atlas
     words: str
 
@@ -195,6 +199,7 @@ def report_form(
         token=_token(),
         album=_token(),
         on_behalf_of=on_behalf_of,
+        signed_in="" if who.person_id is None else "1",
     )
     return _form_page(request, session, settings, form)
 
@@ -211,14 +216,15 @@ def send_form(
     positions: Places,
     new: Annotated[str, Form()] = "",
     change: Annotated[str, Form()] = "",
+    nameless: Annotated[str, Form()] = "",
 ) -> Response:
     """Check what was typed, ask whether it is known already, and store it."""
     language, city = request.state.language, settings.city_name
     browser = neighbour(request)
-    if change or photographed.faults:
-        faults = photographed.faults
-        status = 422 if faults else 200
-        return _form_page(request, session, settings, form, faults=faults, status=status)
+    form, reporter_id = _sender(form, visitor, nameless=bool(nameless))
+    unsent = _unsent(request, session, settings, form, photographed.faults, change=bool(change))
+    if unsent:
+        return unsent
     try:
         draft = _draft(form, settings, language, visitor)
         sent = submissions.check(session, draft, positions, language, city)
@@ -235,7 +241,7 @@ def send_form(
             if asked:
                 return asked
             submitted = submissions.store(
-                session, sent, positions, language, city, reporter_id=visitor.person_id
+                session, sent, positions, language, city, reporter_id=reporter_id
             )
             if not submitted.replayed:
                 limits.count_stored(request, session, limits.reports_from_address(request))
@@ -257,6 +263,33 @@ def send_form(
     response = RedirectResponse(f"/reports/{submitted.id}?new=1", 303)
     remember(response, browser)
     return response
+
+
+def _sender(form: ReportForm, visitor: Visitor, *, nameless: bool) -> tuple[ReportForm, int | None]:
+    """Give the form with whose report it is: nobody's where that was chosen."""
+    if nameless:
+        return form.model_copy(update={"signed_in": "", "on_behalf_of": ""}), None
+    return form, visitor.person_id
+
+
+def _unsent(
+    request: Request,
+    session: Session,
+    settings: Settings,
+    form: ReportForm,
+    faults: Sequence[Fault],
+    *,
+    change: bool,
+) -> HTMLResponse | None:
+    """Show the form as typed: for photos with faults, for a change, or for a session that ended."""
+    if faults:
+        return _form_page(request, session, settings, form, faults=faults, status=422)
+    if change:
+        return _form_page(request, session, settings, form)
+    # Nobody's report becomes nameless in silence.
+    if form.signed_in and request.state.visitor.signed_in is None:
+        return _form_page(request, session, settings, form, signed_out=True, status=401)
+    return None
 
 
 def _held(request: Request, form: ReportForm, sent: Sent) -> HTMLResponse | None:
@@ -285,7 +318,16 @@ def _draft(form: ReportForm, settings: Settings, language: Language, visitor: Vi
     if category is None or (form.kind and form.kind != category.kind):
         category = None
     told = form.model_dump(
-        exclude={"token", "album", "screened", "kind", "place_for", "to_place_for", "on_behalf_of"}
+        exclude={
+            "token",
+            "album",
+            "screened",
+            "kind",
+            "place_for",
+            "to_place_for",
+            "on_behalf_of",
+            "signed_in",
+        }
     )
     watch = form.on_behalf_of
     if watch:
@@ -396,6 +438,7 @@ def _form_page(
     faults: Sequence[Fault] = (),
     status: int = 200,
     sent_id: int | None = None,
+    signed_out: bool = False,
 ) -> HTMLResponse:
     box = areas.extent(session)
     view = SOMEWHERE if box is None else view_of(box.west, box.south, box.east, box.north)
@@ -413,6 +456,7 @@ def _form_page(
         photos=photos.chosen(session, form.album) if request.method == "POST" else (),
         watches=associations.named(session, request.state.visitor.watches),
         sent_id=sent_id,
+        signed_out=signed_out,
         atlas=pick_atlas(request.state.language.code, view, raster(settings)),
         words=json.dumps(words(request.state.language.gettext)),
     )

@@ -30,8 +30,25 @@ def test_a_schema_can_be_taken_back_and_built_again(server, worker):
     database.command.downgrade(database._config(bound), "base")
     bound.dispose()
     assert database.revisions(url)[0] is None
+    _hold_a_contact_that_is_too_long(url)
     database.upgrade(url)
+    bound = database.engine(url, pool_size=1)
+    with bound.connect() as connection:
+        assert connection.scalar(text("SELECT name FROM report_contact")) == "n" * 200
+    bound.dispose()
     server.drop(name)
+
+
+def _hold_a_contact_that_is_too_long(url):
+    """As stood in a store before contacts were short."""
+    bound = database.engine(url, pool_size=1)
+    database.command.upgrade(database._config(bound), "0011")
+    with bound.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # without a report
+        connection.execute(
+            text("INSERT INTO report_contact (report_id, name) VALUES (1, repeat('n', 300))")
+        )
+    bound.dispose()
 
 
 def test_a_pool_that_is_used_up_says_so_in_time(database_url):

@@ -9,7 +9,7 @@ from data.models import Person, Report, ReportContact, SignIn
 from geo.roles import Role
 from server.pages.account import named
 from tests.people import person, signed_in
-from tests.places import found_city
+from tests.places import IN_THE_WATCH, found_city
 from tests.reports import new, send
 
 EMAIL = "rosa@example.org"
@@ -46,6 +46,39 @@ def test_whoever_is_not_signed_in_is_shown_the_way(client):
 def test_pages_of_an_account_are_kept_by_nobody(client, engine, rosa, path):
     answer = signed_in(client, engine, rosa, strong=False).get(path)
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_members_find_their_block_watch(client, engine):
+    with Session(engine) as session:
+        watch = found_city(session).block_watch
+        member = person(session, Role.MEMBER, block_watch_id=watch)
+        session.commit()
+    text = signed_in(client, engine, member).get("/account").text
+    assert text.count(f'href="/watches/{watch}"') == 2  # in the menu, and by its name
+
+
+def test_a_report_becomes_nameless_only_when_it_is_meant(client, engine, rosa):
+    with Session(engine) as session:
+        watch = found_city(session).block_watch
+        session.commit()
+    signed_in(client, engine, rosa)
+    assert 'name="signed_in" value="1"' in client.get("/report").text
+    longitude, latitude = IN_THE_WATCH
+    typed = {"category": "light_out", "lat": str(latitude), "lon": str(longitude), "new": "1"}
+    typed |= {"description": "dark here", "on_behalf_of": str(watch), "signed_in": "1"}
+    client.cookies.clear()
+    asked = client.post("/report", data=typed)
+    assert asked.status_code == 401
+    assert "You are not signed in any more" in asked.text
+    assert "dark here" in asked.text
+    assert f'name="on_behalf_of" value="{watch}"' in asked.text
+    with Session(engine) as session:
+        assert session.scalar(select(func.count()).select_from(Report)) == 0
+    sent = client.post("/report", data=typed | {"nameless": "1"}, follow_redirects=False)
+    assert sent.status_code == 303
+    with Session(engine) as session:
+        stored = session.scalars(select(Report)).one()
+        assert (stored.reporter_id, stored.on_behalf_of_id) == (None, None)
 
 
 def test_name_and_language_are_kept_and_pages_come_in_that_language(client, engine, rosa):
