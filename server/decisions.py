@@ -5,6 +5,7 @@ no reason: an address that was typed into a form may be anybody's.
 """
 
 import contextlib
+import time
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
@@ -12,10 +13,11 @@ from sqlalchemy.orm import Session
 from data.models import ReviewState
 from data.queries import moderation
 from data.queries.moderation import APPEAL_DAYS, Sender
+from server import appeals
 from server.languages import Language, language
 from server.links import root
 from server.mail import post
-from server.settings import Settings
+from server.settings import Settings, position_secret
 
 
 def tell_of_text(
@@ -52,7 +54,7 @@ def tell_of_text(
         }[state]
         if state is ReviewState.APPROVED:
             return words
-        return f"{words} {_appeal(spoken, sender, final=final)}"
+        return f"{words} {_appeal(settings, report_id, spoken, sender, final=final)}"
 
     return _tell(session, settings, report_id, said)
 
@@ -87,18 +89,57 @@ def tell_of_photos(session: Session, settings: Settings, report_id: int) -> bool
         ) % {"num": found.refused}
         parts = [shown] * bool(found.public) + [not_shown] * bool(found.refused)
         if found.refused:
-            parts.append(_appeal(spoken, sender, final=False))
+            parts.append(_appeal(settings, report_id, spoken, sender, final=False))
         return " ".join(parts)
 
     return _tell(session, settings, report_id, said)
 
 
-def _appeal(spoken: Language, sender: Sender, *, final: bool) -> str:
+def tell_of_hold(session: Session, settings: Settings, report_id: int, *, final: bool) -> bool:
+    """Write that a report was taken out of sight, or stays so after an appeal.
+
+    Returns
+    -------
+    bool
+        Whether an e-mail was written.
+    """
+
+    def said(spoken: Language, sender: Sender) -> str:
+        words = spoken.gettext("A moderator has taken this report out of sight.")
+        return f"{words} {_appeal(settings, report_id, spoken, sender, final=final)}"
+
+    return _tell(session, settings, report_id, said)
+
+
+def tell_of_release(session: Session, settings: Settings, report_id: int) -> bool:
+    """Write that a report is shown again.
+
+    Returns
+    -------
+    bool
+        Whether an e-mail was written.
+    """
+
+    def said(spoken: Language, _sender: Sender) -> str:
+        return spoken.gettext("A moderator shows this report again.")
+
+    return _tell(session, settings, report_id, said)
+
+
+def _appeal(
+    settings: Settings, report_id: int, spoken: Language, sender: Sender, *, final: bool
+) -> str:
     _ = spoken.gettext
     if final:
         return _("This is the decision after your appeal, and it stays so.")
     if not sender.knows:
-        return _("If you see it in another way, send the report again in other words or photos.")
+        token = appeals.token(position_secret(settings), report_id, time.time())
+        return _(
+            "You see it in another way? This link shows the reason. For {days} days you can appeal "
+            "there once; another moderator decides then:\n{link}"
+        ).format(
+            days=APPEAL_DAYS, link=f"{root(settings)}/reports/{report_id}/appeal?token={token}"
+        )
     return _(
         "The reason stands on the page of the report once you are signed in. There you can appeal, for "
         "photos within {days} days; another moderator decides then."

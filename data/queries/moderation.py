@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -16,6 +17,9 @@ MOST_SHOWN = 20
 
 APPEAL_DAYS = 14
 """How long whoever sent a photo can appeal against its refusal, and its files are kept for that."""
+
+
+Own = Literal["", "sent", "decided"]
 
 
 class Decided(ValueError):  # noqa: N818 (it is the name of what happened)
@@ -39,8 +43,8 @@ class WaitingText:
         2 where the reporter has appealed.
     earlier_reason, appeal : str
         Of an appeal: the reason of the first moderator, and what the reporter says to it.
-    own : bool
-        Whether the visitor has decided the first time: then another moderator decides now.
+    own : "sent", "decided" or ""
+        Why another moderator decides: the visitor sent it, or has decided the first time.
     """
 
     id: int
@@ -52,7 +56,7 @@ class WaitingText:
     round: int
     earlier_reason: str
     appeal: str
-    own: bool
+    own: Own
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ class WaitingPhoto:
         Of an appeal: why the first moderator did not show it.
     appeal : str
         What its sender says to that; empty the first time.
-    own : bool
-        Whether the visitor has decided the first time: then another moderator decides now.
+    own : "sent", "decided" or ""
+        Why another moderator decides: the visitor sent it, or has decided the first time.
     """
 
     id: int
@@ -77,17 +81,30 @@ class WaitingPhoto:
     created_at: datetime
     earlier_reason: str
     appeal: str
-    own: bool
+    own: Own
 
 
 @dataclass(frozen=True, slots=True)
 class HeldReport:
-    """A whole report that is held."""
+    """A whole report that is held.
+
+    Attributes
+    ----------
+    reason : str
+        Why it was taken out of sight.
+    appeal : str
+        What its reporter says to that, as long as nobody has answered.
+    own : "sent", "decided" or ""
+        Why another moderator decides: the visitor sent it, or has held it and it was appealed.
+    """
 
     id: int
     category_code: str
     description: str
     updated_at: datetime
+    reason: str
+    appeal: str
+    own: Own
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +127,11 @@ class Queue:
 _TEXTS = """
     SELECT review.id, review.report_id, report.category_code, private.description,
         report.public_text, review.created_at, review.round,
-        coalesce(earlier.reason, '') AS earlier_reason, coalesce(appeal.reason, '') AS appeal,
-        review.round = 2 AND visitor_decided(review.report_id) AS own
+        coalesce(text_review_reason(earlier.id), '') AS earlier_reason,
+        coalesce(appeal.reason, '') AS appeal,
+        CASE WHEN visitor_reported(review.report_id) THEN 'sent'
+            WHEN review.round = 2 AND visitor_decided(review.report_id) THEN 'decided'
+            ELSE '' END AS own
     FROM text_review AS review
     JOIN report ON report.id = review.report_id
     JOIN report_private AS private ON private.report_id = review.report_id
@@ -126,10 +146,25 @@ _TEXTS = """
 _PHOTOS = """
     SELECT photo.id, report_id, category_code, width, height, photo.created_at,
         photo.reason AS earlier_reason, coalesce(appeal.reason, '') AS appeal,
-        appeal.photo_id IS NOT NULL AND visitor_reviewed(photo.id) AS own
+        CASE WHEN visitor_reported(report_id) THEN 'sent'
+            WHEN appeal.photo_id IS NOT NULL AND visitor_reviewed(photo.id) THEN 'decided'
+            ELSE '' END AS own
     FROM photo JOIN report ON report.id = report_id
     LEFT JOIN photo_appeal AS appeal ON appeal.photo_id = photo.id
     WHERE photo.state = 'waiting' AND visitor_moderates(report_id)
+"""
+
+
+_HELD = """
+    SELECT report.id, category_code, private.description, updated_at,
+        coalesce(hold.reason, '') AS reason,
+        CASE WHEN hold.answer = '' THEN hold.appeal ELSE '' END AS appeal,
+        CASE WHEN visitor_reported(report.id) THEN 'sent'
+            WHEN NOT visitor_may_release(report.id) THEN 'decided'
+            ELSE '' END AS own
+    FROM report JOIN report_private AS private ON private.report_id = report.id
+    LEFT JOIN report_hold AS hold ON hold.report_id = report.id
+    WHERE status = 'held' AND visitor_moderates(report.id)
 """
 
 
@@ -151,12 +186,7 @@ def queue(session: Session) -> Queue:
         text(f"{_PHOTOS} ORDER BY photo.created_at, photo.id LIMIT :most"), most
     )
     held = session.execute(
-        text(
-            "SELECT report.id, category_code, report_private.description, updated_at "
-            "FROM report JOIN report_private ON report_id = report.id "
-            "WHERE status = 'held' AND visitor_moderates(report.id) "
-            "ORDER BY updated_at, report.id LIMIT :most"
-        ),
+        text(f"{_HELD} ORDER BY coalesce(hold.appeal, '') = '', updated_at, report.id LIMIT :most"),
         most,
     )
     counts = session.execute(
@@ -185,6 +215,12 @@ def waiting_text(session: Session, id: int) -> WaitingText | None:
     return None if found is None else WaitingText(*found)
 
 
+def held_report(session: Session, id: int) -> HeldReport | None:
+    """Give one report that is held; None where it is not, or to whoever moderates nothing."""
+    found = session.execute(text(f"{_HELD} AND report.id = :id"), {"id": id}).one_or_none()
+    return None if found is None else HeldReport(*found)
+
+
 def decide_text(
     session: Session,
     waiting: WaitingText,
@@ -207,7 +243,7 @@ def decide_text(
     public_text : str
         What everybody may read.
     reason : str
-        Told to the reporter, and to everybody.
+        For the reporter and for moderators.
 
     Raises
     ------
@@ -356,6 +392,78 @@ def release(session: Session, report_id: int, person_id: int, reason: str) -> No
     _move(session, report_id, person_id, reason, held=False)
 
 
+def keep_held(session: Session, report_id: int, person_id: int, reason: str) -> None:
+    """Answer an appeal: the report stays out of sight.
+
+    Raises
+    ------
+    Decided
+        Where there is no appeal to answer, or it is for another moderator to answer.
+    """
+    answered = session.execute(
+        text(
+            "UPDATE report_hold SET answer = :reason WHERE report_id = :id "
+            "AND appeal <> '' AND answer = '' RETURNING report_id"
+        ),
+        {"id": report_id, "reason": reason},
+    ).one_or_none()
+    if answered is None:
+        raise Decided
+    audit.add(session, person_id, "report.keep_held", f"report {report_id}", {"reason": reason})
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a report is out of sight, as its reporter and moderators may read it.
+
+    Attributes
+    ----------
+    appeal : str
+        What the reporter says to it; empty where that can still be said.
+    answer : str
+        Why it stays out of sight all the same.
+    own : bool
+        Whether the visitor has sent the report.
+    """
+
+    reason: str
+    appeal: str
+    answer: str
+    own: bool
+
+
+def hold_of(session: Session, report_id: int) -> Hold | None:
+    """Give why a report is out of sight; None to everybody but its reporter and moderators."""
+    found = session.execute(
+        text(
+            "SELECT reason, appeal, answer, visitor_reported(report_id) AS own "
+            "FROM report_hold WHERE report_id = :id"
+        ),
+        {"id": report_id},
+    ).one_or_none()
+    return None if found is None else Hold(*found)
+
+
+def appeal_hold(session: Session, report_id: int, reason: str) -> None:
+    """Ask for another moderator's eyes on a report that was taken out of sight, once.
+
+    Raises
+    ------
+    Decided
+        Where there is nothing to appeal against, or not any more.
+    """
+    asked = text("SELECT report_hold_appeal(:id, :reason)")
+    if not session.scalar(asked, {"id": report_id, "reason": reason}):
+        raise Decided
+
+
+def name_reporter(session: Session, report_id: int) -> None:
+    """Tell the store, for this transaction, that whoever asks has the signed link of a report."""
+    session.execute(
+        text("SELECT set_config('porchlight.reporter_of', :id, true)"), {"id": str(report_id)}
+    )
+
+
 def _move(session: Session, report_id: int, person_id: int, reason: str, *, held: bool) -> None:
     found = session.execute(
         text("SELECT status, held_from FROM report WHERE id = :id"), {"id": report_id}
@@ -391,7 +499,7 @@ def _move(session: Session, report_id: int, person_id: int, reason: str, *, held
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a moderator said of a text, as everybody may know it."""
+    """What a moderator said of a text; the reason is empty but for its author and moderators."""
 
     round: int
     state: ReviewState
@@ -427,32 +535,36 @@ class ReviewedText:
         )
 
 
-def text_of(session: Session, report_id: int) -> ReviewedText:
+def text_of(session: Session, report_id: int) -> ReviewedText | None:
     """Give the text of a report, and what moderators said of it.
 
     Parameters
     ----------
     session : Session
     report_id : int
-        Of a report that is public.
+        Of a report that is public, or of the visitor's own.
 
     Returns
     -------
-    ReviewedText
+    ReviewedText or None
+        None where there is no such report.
     """
-    public_text, own = session.execute(
-        text("SELECT public_text, visitor_reported(id) FROM report WHERE id = :id"),
+    written = session.execute(
+        text("SELECT public_text, visitor_reported(id) AS own FROM report WHERE id = :id"),
         {"id": report_id},
-    ).one()
+    ).one_or_none()
+    if written is None:
+        return None
     found = session.execute(
         text(
-            "SELECT round, state, reason, created_at, decided_at FROM text_review "
+            "SELECT round, state, coalesce(text_review_reason(id), ''), created_at, decided_at "
+            "FROM text_review "
             "WHERE report_id = :id ORDER BY round"
         ),
         {"id": report_id},
     )
     reviews = (Review(row.round, ReviewState(row.state), *row[2:]) for row in found)
-    return ReviewedText(public_text, tuple(reviews), own)
+    return ReviewedText(written.public_text, tuple(reviews), written.own)
 
 
 def appeal(session: Session, report_id: int, reason: str) -> None:
@@ -470,7 +582,8 @@ def appeal(session: Session, report_id: int, reason: str) -> None:
     Decided
         Where there is nothing to appeal against, or it was appealed against before.
     """
-    if not text_of(session, report_id).can_appeal:
+    found = text_of(session, report_id)
+    if found is None or not found.can_appeal:
         raise Decided
     asked = session.execute(
         text(
@@ -557,7 +670,8 @@ def photographed(session: Session, report_id: int) -> Photographed:
 def forget_refused(session: Session) -> None:
     """Give up the files of refused photos once nobody can appeal any more.
 
-    That is at once without an account to do it from, or after an appeal; else after `APPEAL_DAYS`.
+    That is at once without an account or an e-mail to do it from, or after an appeal; else after
+    `APPEAL_DAYS`.
 
     Parameters
     ----------
@@ -567,7 +681,9 @@ def forget_refused(session: Session) -> None:
     session.execute(
         text(
             "UPDATE photo SET key = NULL FROM report WHERE report.id = report_id "
-            "AND photo.state = 'refused' AND key IS NOT NULL AND (reporter_id IS NULL "
+            "AND photo.state = 'refused' AND key IS NOT NULL AND ((reporter_id IS NULL "
+            "AND NOT EXISTS (SELECT FROM report_contact AS contact "
+            "WHERE contact.report_id = report.id AND email <> '')) "
             "OR photo_was_appealed(photo.id) "
             "OR reviewed_at < now() - make_interval(days => :days))"
         ),

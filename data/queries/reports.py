@@ -264,9 +264,16 @@ def sent_before(session: Session, *, key: str, body_hash: bytes) -> Submitted | 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A report that waits for a moderator. Nothing more is said of it."""
+    """A report that everybody may not see. Nothing more is said of it.
+
+    Attributes
+    ----------
+    taken : bool
+        Whether a moderator has taken it out of sight; else it waits for one.
+    """
 
     id: int
+    taken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +352,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
     found = session.execute(
         select(
             Report.status,
+            Report.held_from,
             Report.category_code,
             Report.severity,
             func.ST_AsGeoJSON(Report.public_geom, _DECIMALS).label("geometry"),
@@ -374,7 +382,7 @@ def one_public(session: Session, id: int) -> PublicReport | Held | None:
     if found is None:
         return None
     if found.status not in PUBLIC:
-        return Held(id)
+        return Held(id, taken=found.held_from is not None)
     category = BY_CODE[found.category_code]
     return PublicReport(
         id=id,

@@ -12,8 +12,7 @@ from server import limits
 from server.api.feature_pages import GeoJson
 from server.dependencies import Places, Reading, Writing, own_site
 from server.languages import Language
-from server.problems import Problem
-from server.report_words import not_found, not_open
+from server.report_words import held, not_found, not_open
 from server.schemas.problems import described
 from server.schemas.reports import (
     CategoryOut,
@@ -74,15 +73,10 @@ def read_report(request: Request, id: Id, session: Reading) -> Response:
 
 
 def _public(found: PublicReport | Held | None, language: Language) -> PublicReport:
-    _ = language.gettext
     if found is None:
         raise not_found(language)
     if isinstance(found, Held):
-        raise Problem(
-            403,
-            _("Waiting for a moderator"),
-            _("A moderator reads this report before it is shown. Come back later."),
-        )
+        raise held(found, language)
     return found
 
 

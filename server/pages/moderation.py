@@ -2,9 +2,12 @@
 
 import itertools
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Literal, TypedDict
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -14,15 +17,23 @@ from data.models import ReviewState
 from data.models.photo import REASON_LIMIT
 from data.models.report import DESCRIPTION_LIMIT
 from data.photo_store import Size, new_key
-from data.queries import moderation, photos
-from data.queries.moderation import Decided, HeldReport, ReviewedText, WaitingPhoto, WaitingText
+from data.queries import audit, moderation, photos
+from data.queries.moderation import (
+    Decided,
+    HeldReport,
+    Hold,
+    ReviewedText,
+    WaitingPhoto,
+    WaitingText,
+)
 from data.queries.photos import ShownPhoto
+from data.queries.reports import Held
 from geo.categories import BY_CODE, N_
 from geo.places import plain_text
 from geo.roles import Role
-from server import screening, visitors
-from server.decisions import tell_of_photos, tell_of_text
-from server.dependencies import Chosen, Reading, Who, Writing, own_site
+from server import appeals, keys, report_words, screening, visitors
+from server.decisions import tell_of_hold, tell_of_photos, tell_of_release, tell_of_text
+from server.dependencies import Chosen, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
 from server.pages.photos import put, store_of
@@ -69,6 +80,44 @@ class MarkedText:
     preview: str
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a moderator typed, and what is to be said of it before it counts.
+
+    Attributes
+    ----------
+    text : str or None
+        What everybody would read; None where only a reason is asked for.
+    reason : str
+    faults : dict of str to str
+        What must be mended, by field.
+    warnings : dict of str to list of str
+        What points at a person, by field: to be reworded, or sent once more as it is.
+    """
+
+    text: str | None
+    reason: str
+    faults: Mapping[str, str] = field(default_factory=dict)
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def seal(self) -> str:
+        """What a form carries that was shown with the warnings about just these words."""
+        return sha256(f"{self.text}\0{self.reason}".encode()).hexdigest()
+
+
+class AgainPage(TypedDict):
+    """A form of a moderator once more, with what was typed and what is wrong with it."""
+
+    words: Words
+    action: str
+    kept: Mapping[str, str]
+    report_id: int
+    parts: Sequence[Part]
+    photo_id: int | None
+    reason_limit: int
+
+
 class QueuePage(TypedDict):
     """What the queue shows."""
 
@@ -95,10 +144,18 @@ def parts_of(description: str) -> list[Part]:
 
 
 @router.get("/moderation")
-def read_queue(request: Request, visitor: Who, session: Reading, done: str = "") -> HTMLResponse:
-    """Show what waits, oldest first."""
-    visitors.require(request, visitor, MODERATORS)
+def read_queue(request: Request, visitor: Who, session: Writing, done: str = "") -> HTMLResponse:
+    """Show what waits, oldest first, and write down who read which of it."""
+    person_id = _moderator(request, visitor)
     waiting = moderation.queue(session)
+    read = {
+        "reports": sorted(
+            {one.report_id for one in waiting.texts} | {one.id for one in waiting.held}
+        ),
+        "photos": [one.id for one in waiting.photos],
+    }
+    if any(read.values()):
+        audit.add(session, person_id, "moderation.read", "", read)
     context = QueuePage(
         texts=[_marked(text) for text in waiting.texts],
         photos=waiting.photos,
@@ -122,7 +179,70 @@ def _marked(waiting: WaitingText) -> MarkedText:
     )
 
 
-@router.post("/moderation/texts/{id:int}")
+def _words(
+    reason: str,
+    language: Language,
+    *,
+    confirmed: str,
+    public_text: str | None = None,
+) -> Words:
+    """Look through what a moderator typed as through what a reporter types.
+
+    Parameters
+    ----------
+    reason : str
+    language : Language
+    confirmed : str
+        What the form carried: the seal of words that were warned of and sent all the same.
+    public_text : str, optional
+        What everybody would read, where the decision says that.
+    """
+    _ = language.gettext
+    typed = Words(None if public_text is None else plain_text(public_text), plain_text(reason))
+    faults = {}
+    if typed.text is not None and not 0 < len(typed.text) <= DESCRIPTION_LIMIT:
+        faults["public_text"] = _(
+            "Write what shall be shown, in 2,000 characters at most, or refuse the text."
+        )
+    if not 0 < len(typed.reason) <= REASON_LIMIT:
+        faults["reason"] = _("Give a reason, in {most} characters at most.").format(
+            most=REASON_LIMIT
+        )
+    warnings = {}
+    if confirmed != typed.seal:
+        warnings = {
+            name: [
+                f"“{written[one.start : one.end]}”: {_(EXPLANATIONS[one.concern].reason)}"
+                for one in found
+            ]
+            for name, written in (("public_text", typed.text or ""), ("reason", typed.reason))
+            if (found := screening.screen(written))
+        }
+    return Words(typed.text, typed.reason, faults, warnings)
+
+
+def _again(
+    request: Request,
+    words: Words,
+    report_id: int,
+    *,
+    description: str = "",
+    photo_id: int | None = None,
+    **kept: str,
+) -> HTMLResponse:
+    context = AgainPage(
+        words=words,
+        action=request.url.path,
+        kept=kept,
+        report_id=report_id,
+        parts=parts_of(description),
+        photo_id=photo_id,
+        reason_limit=REASON_LIMIT,
+    )
+    return page(request, "moderation_again.html", context, status=422)
+
+
+@router.post("/moderation/texts/{id:int}", response_model=None)
 def decide_text(
     *,
     request: Request,
@@ -133,7 +253,8 @@ def decide_text(
     decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
     public_text: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
-) -> RedirectResponse:
+    confirmed: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
     """Show a text as it is, shortened, or not at all."""
     person_id = _moderator(request, visitor)
     language = request.state.language
@@ -141,18 +262,19 @@ def decide_text(
     waiting = moderation.waiting_text(session, id) if id < 2**63 else None
     if waiting is None or waiting.own:
         raise _decided(language)
-    shown = {
-        ReviewState.APPROVED: waiting.description,
-        ReviewState.SHORTENED: plain_text(public_text),
-    }.get(state, "")
-    why = "" if state is ReviewState.APPROVED else _reason(reason, language)
-    if state is ReviewState.SHORTENED and not 0 < len(shown) <= DESCRIPTION_LIMIT:
-        _ = language.gettext
-        raise Problem(
-            422,
-            _("Some of this cannot be used"),
-            _("Write what shall be shown, in 2,000 characters at most, or refuse the text."),
-        )
+    shown, why = waiting.description, ""
+    if state is not ReviewState.APPROVED:
+        typed = public_text if state is ReviewState.SHORTENED else None
+        words = _words(reason, language, confirmed=confirmed, public_text=typed)
+        if words.faults or words.warnings:
+            return _again(
+                request,
+                words,
+                waiting.report_id,
+                description=waiting.description,
+                decision=decision,
+            )
+        shown, why = words.text or "", words.reason
     try:
         moderation.decide_text(
             session, waiting, person_id, state=state, public_text=shown, reason=why
@@ -174,10 +296,12 @@ class PhotoPage(TypedDict):
 
 
 @router.get("/moderation/photos/{id:int}")
-def read_photo(request: Request, id: int, visitor: Who, session: Reading) -> HTMLResponse:
+def read_photo(request: Request, id: int, visitor: Who, session: Writing) -> HTMLResponse:
     """Show one photo under numbered squares, of which any can be blurred."""
-    visitors.require(request, visitor, MODERATORS)
-    return _photo_page(request, session, id)
+    person_id = _moderator(request, visitor)
+    shown = _photo_page(request, session, id)
+    audit.add(session, person_id, "photo.read", f"photo {id}")
+    return shown
 
 
 def _photo_page(request: Request, session: Session, id: int, fault: str = "") -> HTMLResponse:
@@ -247,7 +371,7 @@ def blur_squares(
     return RedirectResponse("/moderation?done=1", 303)
 
 
-@router.post("/moderation/photos/{id:int}")
+@router.post("/moderation/photos/{id:int}", response_model=None)
 def decide_photo(
     *,
     request: Request,
@@ -258,15 +382,22 @@ def decide_photo(
     decision: Annotated[Literal["public", "refused"], Form()],
     box: Annotated[list[str], Form()] = [],  # noqa: B006 (FastAPI copies it)
     reason: Annotated[str, Form()] = "",
-) -> RedirectResponse:
+    confirmed: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
     """Show a photo, with parts of it blurred where some are marked, or refuse it."""
     person_id = _moderator(request, visitor)
     language = request.state.language
     id = min(id, 2**63 - 1)
     boxes = _boxes(box, language)
+    photo = moderation.waiting_photo(session, id)
+    if photo is None or photo.own:
+        raise _decided(language)
     try:
         if decision == "refused":
-            report_id = moderation.refuse_photo(session, id, person_id, _reason(reason, language))
+            words = _words(reason, language, confirmed=confirmed)
+            if words.faults or words.warnings:
+                return _again(request, words, photo.report_id, photo_id=id, decision=decision)
+            report_id = moderation.refuse_photo(session, id, person_id, words.reason)
         elif boxes:
             report_id = _blur(request, session, id, person_id, boxes)
         else:
@@ -306,25 +437,118 @@ def _boxes(sent: Sequence[str], language: Language) -> list[Box]:
     return [Box(*map(float, box.split(","))) for box in sent]
 
 
-@router.post("/moderation/reports/{id:int}")
+@router.post("/moderation/reports/{id:int}", response_model=None)
 def decide_report(
     *,
     request: Request,
     id: int,
     visitor: Who,
     session: Writing,
+    settings: Chosen,
     held: Annotated[bool, Form()],
     reason: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    """Take a whole report out of sight, or show it again."""
+    confirmed: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
+    """Take a whole report out of sight, keep it there after an appeal, or show it again."""
     person_id = _moderator(request, visitor)
     language = request.state.language
-    change = moderation.hold if held else moderation.release
+    id = min(id, 2**63 - 1)
+    words = _words(reason, language, confirmed=confirmed)
+    if words.faults or words.warnings:
+        return _again(request, words, id, held=str(held).lower())
+    waiting = moderation.held_report(session, id)
     try:
-        change(session, min(id, 2**63 - 1), person_id, _reason(reason, language))
+        if not held:
+            moderation.release(session, id, person_id, words.reason)
+        elif waiting is not None:
+            moderation.keep_held(session, id, person_id, words.reason)
+        else:
+            moderation.hold(session, id, person_id, words.reason)
     except Decided as error:
         raise _decided(language) from error
+    if held:
+        tell_of_hold(session, settings, id, final=waiting is not None)
+    else:
+        tell_of_release(session, settings, id)
     return RedirectResponse("/moderation?done=1", 303)
+
+
+class HeldPage(TypedDict):
+    """What is said of a report that everybody may not see.
+
+    Attributes
+    ----------
+    hold : Hold or None
+        Why, for its author and for moderators.
+    waiting : HeldReport or None
+        The report, for moderators.
+    """
+
+    id: int
+    is_new: bool
+    taken: bool
+    hold: Hold | None
+    waiting: HeldReport | None
+    reason_limit: int
+
+
+def held_page(request: Request, session: Session, found: Held, *, is_new: bool) -> HTMLResponse:
+    """Say that a report is out of sight; to its author and to moderators why, and what they can do."""
+    context = HeldPage(
+        id=found.id,
+        is_new=is_new,
+        taken=found.taken,
+        hold=moderation.hold_of(session, found.id),
+        waiting=moderation.held_report(session, found.id),
+        reason_limit=REASON_LIMIT,
+    )
+    status = report_words.held(found, request.state.language).status
+    return page(request, "report_held.html", context, status=status)
+
+
+def _author(
+    request: Request, session: Session, visitor: Visitor, report_id: int, token: str
+) -> None:
+    """Let whoever is signed in go on, and whoever has the signed link of this report."""
+    if appeals.holds(keys.secret_of(request), report_id, token, time.time()):
+        moderation.name_reporter(session, report_id)
+    else:
+        visitors.require(request, visitor)
+
+
+class AppealPage(TypedDict):
+    """What moderators decided about a report, for whoever has its signed link."""
+
+    id: int
+    token: str
+    text: ReviewedText
+    review: str | None
+    photos: Sequence[ShownPhoto]
+    hold: Hold | None
+    reason_limit: int
+
+
+@router.get("/reports/{id:int}/appeal")
+def read_appeal(
+    request: Request, id: int, visitor: Who, session: Writing, token: str = ""
+) -> HTMLResponse:
+    """Show to whoever sent a report what moderators decided, and let them appeal."""
+    id = min(id, 2**63 - 1)
+    language = request.state.language
+    _author(request, session, visitor, id, token)
+    text = moderation.text_of(session, id)
+    if text is None or not text.own:
+        raise _nothing_to_appeal(language)
+    context = AppealPage(
+        id=id,
+        token=token,
+        text=text,
+        review=REVIEWS[text.reviews[-1].state] if text.reviews else None,
+        photos=[photo for photo in photos.of_report(session, id) if photo.state != "public"],
+        hold=moderation.hold_of(session, id),
+        reason_limit=REASON_LIMIT,
+    )
+    return page(request, "report_appeal.html", context, headers={"Referrer-Policy": "no-referrer"})
 
 
 @router.post("/reports/{id:int}/appeal")
@@ -335,15 +559,38 @@ def appeal(
     visitor: Who,
     session: Writing,
     reason: Annotated[str, Form()] = "",
+    token: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Ask for another moderator's eyes."""
-    visitors.require(request, visitor)
+    id = min(id, 2**63 - 1)
     language = request.state.language
+    _author(request, session, visitor, id, token)
     try:
-        moderation.appeal(session, min(id, 2**63 - 1), _reason(reason, language))
+        moderation.appeal(session, id, _reason(reason, language))
     except Decided as error:
         raise _nothing_to_appeal(language) from error
-    return RedirectResponse(f"/reports/{id}#text", 303)
+    return _appealed(id, token, "#text")
+
+
+@router.post("/reports/{id:int}/hold/appeal")
+def appeal_hold(
+    *,
+    request: Request,
+    id: int,
+    visitor: Who,
+    session: Writing,
+    reason: Annotated[str, Form()] = "",
+    token: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Ask for another moderator's eyes on a report that was taken out of sight."""
+    id = min(id, 2**63 - 1)
+    language = request.state.language
+    _author(request, session, visitor, id, token)
+    try:
+        moderation.appeal_hold(session, id, _reason(reason, language))
+    except Decided as error:
+        raise _nothing_to_appeal(language) from error
+    return _appealed(id, token)
 
 
 @router.post("/reports/{id:int}/photos/{photo_id:int}/appeal")
@@ -355,15 +602,22 @@ def appeal_photo(
     visitor: Who,
     session: Writing,
     reason: Annotated[str, Form()] = "",
+    token: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Ask for another moderator's eyes on a photo."""
-    visitors.require(request, visitor)
+    id = min(id, 2**63 - 1)
     language = request.state.language
+    _author(request, session, visitor, id, token)
     try:
         moderation.appeal_photo(session, min(photo_id, 2**63 - 1), _reason(reason, language))
     except Decided as error:
         raise _nothing_to_appeal(language) from error
-    return RedirectResponse(f"/reports/{id}#photos", 303)
+    return _appealed(id, token, "#photos")
+
+
+def _appealed(id: int, token: str, part: str = "") -> RedirectResponse:
+    path = f"/reports/{id}/appeal?{urlencode({'token': token})}" if token else f"/reports/{id}"
+    return RedirectResponse(f"{path}{part}", 303)
 
 
 def _nothing_to_appeal(language: Language) -> Problem:
@@ -437,5 +691,6 @@ def moderated(session: Session, id: int, visitor: Visitor) -> Moderated:
     Moderated
     """
     text = moderation.text_of(session, id)
+    assert text is not None  # the report is public
     review = REVIEWS[text.reviews[-1].state] if text.reviews else None
     return Moderated(text, review, photos.of_report(session, id), visitor.has(*MODERATORS))

@@ -26,7 +26,7 @@ from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language, language
 from server.pages.following import OnReport, on_report
 from server.pages.map import KINDS, STATUSES, raster
-from server.pages.moderation import Moderated, moderated
+from server.pages.moderation import Moderated, held_page, moderated
 from server.pages.page import asset, page
 from server.positions import Positions
 from server.problems import Problem
@@ -229,7 +229,7 @@ def _shown(
     if found is None:
         raise not_found(language)
     if isinstance(found, Held):
-        return page(request, "report_held.html", {"id": found.id, "is_new": said.new})
+        return held_page(request, session, found, is_new=said.new)
     near = reports.nearby(session, found)
     expected = work.due_on(
         found.category, found.status, found.reported_at, work.targets(session), settings.zone

@@ -91,7 +91,7 @@ CREATE POLICY add ON report_hold FOR INSERT WITH CHECK (
 );
 CREATE POLICY answer ON report_hold FOR UPDATE USING (
     appeal <> '' AND answer = '' AND visitor_may_release(report_id)
-);
+) WITH CHECK (visitor_moderates(report_id));
 
 -- Whoever sent a report that was taken out of sight asks once for another moderator's eyes.
 CREATE FUNCTION report_hold_appeal(appealed bigint, why text) RETURNS boolean LANGUAGE plpgsql
@@ -105,6 +105,54 @@ END $$;
 GRANT SELECT (held_from) ON report TO {WEB};
 GRANT SELECT (report_id, reason, at, appeal, appealed_at, answer), INSERT, UPDATE (answer)
     ON report_hold TO {WEB};
+"""
+
+# Whoever opened the signed link of an e-mail stands for the reporter of that one report, in this
+# transaction: the server names them as it names who is signed in.
+REPORTED = """
+CREATE OR REPLACE FUNCTION visitor_reported(id bigint) RETURNS boolean LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT {linked} EXISTS (
+        SELECT FROM report WHERE report.id = visitor_reported.id AND reporter_id = visitor()
+    )
+$$;
+"""
+
+LINKED = "coalesce(current_setting('porchlight.reporter_of', true) = id::text, false) OR"
+
+OTHERS = f"""
+DROP POLICY review ON text_review;
+CREATE POLICY review ON text_review FOR UPDATE
+    USING (state = 'waiting' AND visitor_moderates(report_id) AND NOT visitor_reported(report_id)
+        AND NOT (round = 2 AND visitor_decided(report_id)))
+    WITH CHECK (decided_by_id = visitor());
+DROP POLICY review ON photo;
+CREATE POLICY review ON photo FOR UPDATE
+    USING (visitor_moderates(report_id) AND NOT visitor_reported(report_id)
+        AND NOT (state = 'waiting' AND photo_was_appealed(id) AND visitor_reviewed(id)))
+    WITH CHECK (reviewed_by_id = visitor());
+
+CREATE FUNCTION text_review_reason(asked bigint) RETURNS text LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT reason FROM text_review
+    WHERE id = asked AND (visitor_moderates(report_id) OR visitor_reported(report_id))
+$$;
+REVOKE SELECT (reason) ON text_review FROM {WEB};
+"""
+
+OTHERS_BEFORE = f"""
+GRANT SELECT (reason) ON text_review TO {WEB};
+DROP FUNCTION text_review_reason;
+DROP POLICY review ON text_review;
+CREATE POLICY review ON text_review FOR UPDATE
+    USING (state = 'waiting' AND visitor_moderates(report_id)
+        AND NOT (round = 2 AND visitor_decided(report_id)))
+    WITH CHECK (decided_by_id = visitor());
+DROP POLICY review ON photo;
+CREATE POLICY review ON photo FOR UPDATE
+    USING (visitor_moderates(report_id)
+        AND NOT (photo_was_appealed(id) AND visitor_reviewed(id)))
+    WITH CHECK (reviewed_by_id = visitor());
 """
 
 
@@ -157,11 +205,19 @@ def upgrade() -> None:
             "answer = '' OR appeal <> ''", name=op.f("report_hold_answers_an_appeal")
         ),
     )
-    for rules in (STEPS, HELD, FOLLOWS.format(jumps=JUMPS, hold=HOLD)):
+    for rules in (
+        STEPS,
+        HELD,
+        FOLLOWS.format(jumps=JUMPS, hold=HOLD),
+        REPORTED.format(linked=LINKED),
+        OTHERS,
+    ):
         op.execute(rules)
 
 
 def downgrade() -> None:
+    op.execute(OTHERS_BEFORE)
+    op.execute(REPORTED.format(linked=""))
     op.execute(FOLLOWS.format(jumps="", hold=""))
     op.execute(STEPS_BEFORE)
     op.drop_table("report_hold")

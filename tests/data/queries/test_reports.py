@@ -137,7 +137,7 @@ class TestOnePublic:
     def test_a_held_one_says_nothing_of_itself(self, session, city):
         id = send(session)
         moved(session, id, Status.HELD)
-        assert reports.one_public(session, id) == Held(id)
+        assert reports.one_public(session, id) == Held(id, taken=True)
 
     def test_without_public_position_none_is_given(self, session, city):
         found = reports.one_public(session, send(session, new("noise_spot", public=None)))
