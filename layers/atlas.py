@@ -131,7 +131,7 @@ class Options:
     ground : tuple or None
         What the modes "look" and "cells" outline and go to in place of a pin, and its id.
     cells : str
-        URL of what the mode "cells" shows.
+        CSS selector of the element whose `data-cells` is the URL of what the mode "cells" shows.
     """
 
     mode: Literal["browse", "look", "pick", "draw", "cells", "snapshot"] = "browse"

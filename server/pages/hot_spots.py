@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, TypedDict
 from urllib.parse import urlencode
 
@@ -24,7 +25,8 @@ from geo.categories import CATEGORIES, Category
 from geo.grids import NOWHERE
 from geo.hot_spots import Verdict
 from geo.roles import Role
-from layers.atlas import Atlas, Options, atlas, view_of
+from layers.atlas import Atlas, Options, Raster, atlas, view_of
+from layers.atlas import View as MapView
 from layers.block_watches import BlockWatches
 from layers.police_incidents import PoliceIncidents
 from layers.reports import Reports
@@ -481,7 +483,7 @@ def hot_spots_page(
         query=query,
         asked=questions[0],
         published=published,
-        atlas=_atlas(desk, spoken, f"/hotspots/cells?{export}", questions[0]),
+        atlas=_atlas(desk, spoken, questions[0]),
         kinds=KINDS,
         categories=CATEGORIES,
         lights=LIGHTS,
@@ -502,17 +504,27 @@ def _weekdays(spoken: Language) -> list[str]:
     return [names[day] for day in range(7)]
 
 
-def _atlas(desk: Desk, spoken: Language, cells: str, asked: Asked) -> Atlas:
-    session = desk.session
-    box = None
+def _atlas(desk: Desk, spoken: Language, asked: Asked) -> Atlas:
+    ground: tuple[Literal["area", "block_watch"], int] | None = None
+    outline = None
     if asked.watch_id is not None:
-        outline = areas.outline_of_block_watch(session, asked.watch_id)
-        box = outline and outline.bounds
+        ground = ("block_watch", asked.watch_id)
+        outline = areas.outline_of_block_watch(desk.session, asked.watch_id)
     elif len(asked.area_ids) == 1:
-        outline = areas.outline_of_area(session, asked.area_ids[0])
-        box = outline and outline.bounds
-    box = box or areas.extent(session)
+        ground = ("area", asked.area_ids[0])
+        outline = areas.outline_of_area(desk.session, asked.area_ids[0])
+    box = areas.extent(desk.session) if outline is None else outline.bounds
     view = SOMEWHERE if box is None else view_of(box.west, box.south, box.east, box.north)
+    return _cached_atlas(spoken.code, view, raster(desk.settings), ground)
+
+
+@lru_cache(maxsize=64)
+def _cached_atlas(
+    code: str,
+    view: MapView,
+    base: Raster | None,
+    ground: tuple[Literal["area", "block_watch"], int] | None,
+) -> Atlas:
     return atlas(
         LAYERS,
         view,
@@ -520,14 +532,10 @@ def _atlas(desk: Desk, spoken: Language, cells: str, asked: Asked) -> Atlas:
             mode="cells",
             shown={BlockWatches.name},
             asset=asset,
-            translate=language(spoken.code).gettext,
-            raster=raster(desk.settings),
-            cells=cells,
-            ground=("block_watch", asked.watch_id)
-            if asked.watch_id is not None
-            else ("area", asked.area_ids[0])
-            if len(asked.area_ids) == 1
-            else None,
+            translate=language(code).gettext,
+            raster=base,
+            ground=ground,
+            cells="[data-hot-spots]",
         ),
     )
 

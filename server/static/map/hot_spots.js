@@ -76,9 +76,10 @@ function open(cell) {
   } else globalThis.location.assign(cell.href);
 }
 
-/** Shows what `config.cells` gives. */
-export function hotSpots(map, { cells: address }, notices) {
-  const page = document.querySelector("[data-hot-spots]");
+/** Shows what the address gives that the element of the selector `config.cells` names. */
+export function hotSpots(map, { cells: selector }, notices) {
+  const page = document.querySelector(selector);
+  const address = page.dataset.cells;
   const renderer = new Patterned({ pane: "overlayPane", padding: 0.3 });
   const shapes = L.featureGroup().addTo(map);
   const numbers = L.layerGroup().addTo(map);
@@ -157,5 +158,5 @@ export function hotSpots(map, { cells: address }, notices) {
       return response.json();
     })
     .then(draw)
-    .catch(() => notices.set("cells", page?.dataset.failed ?? "", "warning"));
+    .catch(() => notices.set("cells", page.dataset.failed, "warning"));
 }
