@@ -7,15 +7,13 @@ between `LEAST_M2` and `MOST_M2`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 import numpy as np
 import shapely
-from pyproj import Transformer
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from geo.crs import CITY, STORED
+from geo.crs import in_city_metres
 from geo.places import MOST_POSITIONS, Box, PlaceError, Position, position
 
 LEAST_M2 = 5_000.0
@@ -88,15 +86,9 @@ class Boundary:
     area_m2: float
 
 
-@cache
-def _to_city() -> Transformer:
-    return Transformer.from_crs(STORED, CITY, always_xy=True)
-
-
 def area_m2(shape: BaseGeometry) -> float:
     """Give the size of a shape in EPSG:4326, in square metres of the city's CRS."""
-    flat = shapely.transform(shape, lambda at: np.column_stack(_to_city().transform(*at.T)))
-    return float(shapely.area(flat))
+    return float(shapely.area(in_city_metres(shape)))
 
 
 def boundary(geometry: object, served: BaseGeometry) -> Boundary:

@@ -5,17 +5,14 @@ and following is for places, not for a neighbour.
 """
 
 from enum import StrEnum
-from functools import cache
 
 import numpy as np
 import shapely
-from pyproj import Transformer
-from pyproj.enums import TransformDirection
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geo.boundaries import LEAST_M2
-from geo.crs import CITY, STORED
+from geo.crs import in_city_metres, to_city, to_stored
 from geo.places import PlaceError, PlaceFault, Position, shape
 
 MOST_CORNERS = 99
@@ -60,16 +57,6 @@ _FAULTS = {
     PlaceFault.TOO_LARGE: AreaFault.TOO_LARGE,
     PlaceFault.FAR_AWAY: AreaFault.OUTSIDE,
 }
-
-
-@cache
-def _to_city() -> Transformer:
-    return Transformer.from_crs(STORED, CITY, always_xy=True)
-
-
-def in_city_metres(area: Polygon) -> Polygon:
-    """Give an area of EPSG:4326 in the city's metres."""
-    return shapely.transform(area, lambda at: np.column_stack(_to_city().transform(*at.T)))
 
 
 def drawn_area(geometry: object, served: BaseGeometry) -> Polygon:
@@ -134,13 +121,9 @@ def around(place: Position, radius_m: float, served: BaseGeometry) -> Polygon:
     AreaError
         Where it does not meet the city.
     """
-    middle = shapely.Point(*_to_city().transform(place.longitude, place.latitude))
+    middle = shapely.Point(*to_city().transform(place.longitude, place.latitude))
     circle = middle.buffer(radius_m, quad_segs=_QUARTER)
-    corners = np.column_stack(
-        _to_city().transform(
-            *shapely.get_coordinates(circle).T, direction=TransformDirection.INVERSE
-        )
-    )
+    corners = np.column_stack(to_stored().transform(*shapely.get_coordinates(circle).T))
     area = Polygon(corners.round(6))
     if not area.intersects(served):
         raise AreaError(AreaFault.OUTSIDE)

@@ -20,32 +20,17 @@ import hmac
 import struct
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
-from pyproj.enums import TransformDirection
 from shapely.geometry.base import BaseGeometry
 
-from geo.crs import CITY, STORED
+from geo.crs import in_city_metres, to_city, to_stored
 from geo.homes import CELL_M, ENOUGH, UNKNOWN, Homes, Region, cells_of
 
 _TRIES = 64
 _FRACTION = float(2**64)
-
-
-@cache
-def _to_city() -> Transformer:
-    return Transformer.from_crs(STORED, CITY, always_xy=True)
-
-
-def _from_city(places_m: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    longitude, latitude = _to_city().transform(
-        places_m[:, 0], places_m[:, 1], direction=TransformDirection.INVERSE
-    )
-    return longitude, latitude
 
 
 def _draw(region: Region, key: str, secret: bytes, attempt: int) -> tuple[float, float]:
@@ -93,7 +78,7 @@ def generalized(
         homes, or no point drawn in it lies in the served area.
     """
     cells, which = np.unique(
-        cells_of(*_to_city().transform(longitude, latitude)), axis=0, return_inverse=True
+        cells_of(*to_city().transform(longitude, latitude)), axis=0, return_inverse=True
     )
     found = [homes.region(*cell) for cell in cells.tolist()]
     regions = [found[index] for index in which.reshape(-1).tolist()]
@@ -106,7 +91,7 @@ def generalized(
         if not len(waiting):
             break
         draws = [_draw(regions[i], keys[i], secret, attempt) for i in waiting.tolist()]
-        drawn = np.column_stack(_from_city(np.array(draws)))
+        drawn = np.column_stack(to_stored().transform(*np.array(draws).T))
         inside = (
             np.ones(len(waiting), dtype=bool)
             if served_area is None
@@ -175,9 +160,7 @@ def regions_near(place: BaseGeometry, radius_m: float, homes: Homes = UNKNOWN) -
     shapely geometry
         Polygon or MultiPolygon in EPSG:4326: the cells of all regions that the distance reaches.
     """
-    west, south, east, north = shapely.bounds(
-        shapely.transform(place, lambda at: np.column_stack(_to_city().transform(*at.T)))
-    )
+    west, south, east, north = shapely.bounds(in_city_metres(place))
     (left, low), (right, high) = cells_of(
         np.array([west - radius_m, east + radius_m]), np.array([south - radius_m, north + radius_m])
     ).tolist()
@@ -189,5 +172,5 @@ def regions_near(place: BaseGeometry, radius_m: float, homes: Homes = UNKNOWN) -
     cells = np.unique(np.concatenate([region.cells for region in reached]), axis=0)
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     rings = (cells[:, None, :] + corners) * CELL_M
-    placed = np.column_stack(_from_city(rings.reshape(-1, 2))).reshape(rings.shape)
+    placed = np.column_stack(to_stored().transform(*rings.reshape(-1, 2).T)).reshape(rings.shape)
     return shapely.union_all(shapely.polygons(placed))

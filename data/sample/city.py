@@ -26,8 +26,9 @@ from data.sample.places import (
 )
 from data.sample.police import PoliceIncident, police_incidents
 from data.sample.reports import CITY_TIME, DAYS, Report, reports
-from data.sample.streets import TO_DEGREES, Street
+from data.sample.streets import Street
 from data.sample.truth import HotSpot
+from geo.crs import to_stored
 
 _DIGITS = 7
 """Decimals of a degree that are kept: a centimetre."""
@@ -136,4 +137,4 @@ def _in_degrees(rows: Sequence[_Row]) -> tuple[_Row, ...]:
 
 
 def _degrees(metres: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack(TO_DEGREES.transform(metres[:, 0], metres[:, 1])).round(_DIGITS)
+    return np.column_stack(to_stored().transform(metres[:, 0], metres[:, 1])).round(_DIGITS)

@@ -13,12 +13,11 @@ from functools import cached_property
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 from shapely import LineString, Point, Polygon
 from shapely.ops import substring
 
 from data.sample.tables import items, rows
-from geo.crs import CITY, STORED
+from geo.crs import to_city
 
 _CROSSED = (27, 39, 55, 63)
 """The streets at which avenues.csv gives a longitude."""
@@ -31,9 +30,6 @@ _WEST, _EAST = -94.59, -94.54
 
 _REACH = 0.006
 """Degrees by which a straight street is drawn on, so that corners beyond its ends can be named."""
-
-TO_METRES = Transformer.from_crs(STORED, CITY, always_xy=True)
-TO_DEGREES = Transformer.from_crs(CITY, STORED, always_xy=True)
 
 Numbers = NDArray[np.float64]
 
@@ -75,7 +71,7 @@ class _Whole:
 def to_metres(lon_lat: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Project longitudes and latitudes to metres of the city's CRS."""
     lons, lats = zip(*lon_lat, strict=True)
-    xs, ys = TO_METRES.transform(np.array(lons), np.array(lats))
+    xs, ys = to_city().transform(np.array(lons), np.array(lats))
     return list(zip(xs.tolist(), ys.tolist(), strict=True))
 
 

@@ -18,7 +18,7 @@ from data.models import Pace
 from data.queries import follows
 from data.queries.follows import Followed, Named, Subject
 from geo.categories import N_
-from geo.drawn_areas import in_city_metres
+from geo.crs import in_city_metres
 from server.dependencies import Places, Reading, Who, Writing, own_site
 from server.following import name_of, read_token
 from server.languages import Language

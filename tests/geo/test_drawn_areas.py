@@ -3,7 +3,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.drawn_areas import MOST_CORNERS, RADII_M, AreaError, AreaFault, around, in_city_metres
+from geo.crs import in_city_metres
+from geo.drawn_areas import MOST_CORNERS, RADII_M, AreaError, AreaFault, around
 from geo.places import Position
 
 CITY = shapely.box(-94.6, 39.0, -94.5, 39.1)

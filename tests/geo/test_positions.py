@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
@@ -214,5 +214,6 @@ def test_the_regions_near_a_place_hold_the_point_of_a_home_there(count, spread_m
     (x,), (y,) = at(*place)
 
     shown = generalized(np.array([x]), np.array([y]), [key], secret=SECRET, homes=known)
+    assume(not np.isnan(shown).any())  # too few homes far around
 
     assert shapely.intersects_xy(regions_near(shapely.Point(x, y), 0.1, known), *shown).all()
