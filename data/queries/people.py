@@ -210,15 +210,58 @@ def end_sign_ins(session: Session, id: int) -> None:
     )
 
 
-def erase(session: Session, id: int) -> None:
-    """Delete a person, and how to reach them about their reports. The reports stay, without them."""
-    session.execute(
-        text(
-            "DELETE FROM report_contact USING report "
-            "WHERE report.id = report_id AND reporter_id = :id"
-        ),
-        {"id": id},
-    )
+_ERASED_OF_REPORTS = (
+    """
+    DELETE FROM report_contact USING report WHERE report.id = report_id AND reporter_id = :id
+    """,
+    """
+    DELETE FROM text_appeal USING report WHERE report.id = report_id AND reporter_id = :id
+    """,
+    # Before the words themselves: a moderator who decides at this moment either finds nothing to
+    # decide any more, or is done, and what they published goes with the rest.
+    """
+    DELETE FROM text_review USING report
+    WHERE report.id = report_id AND reporter_id = :id AND state = 'waiting'
+    """,
+    """
+    DELETE FROM photo USING report WHERE report.id = report_id AND reporter_id = :id
+        AND (:shown OR state <> 'public' OR status = 'held')
+    """,
+    """
+    DELETE FROM photo_appeal USING photo, report
+    WHERE photo.id = photo_id AND report.id = report_id AND reporter_id = :id
+    """,
+    """
+    UPDATE report SET description = kept, public_text = kept
+    FROM (
+        SELECT id AS of_id, CASE WHEN :shown OR status = 'held' THEN '' ELSE public_text END AS kept
+        FROM report WHERE reporter_id = :id
+    ) AS words
+    WHERE id = of_id AND (description <> kept OR public_text <> kept)
+    """,
+)
+
+
+def erase(session: Session, id: int, *, shown: bool) -> None:
+    """Delete a person, how to reach them, and what they wrote and photographed that is not public.
+
+    The reports stay, as facts about places, and without the person. Files of photos are deleted by the
+    next look after the store.
+
+    Parameters
+    ----------
+    session : Session
+        Nothing is committed here.
+    id : int
+    shown : bool
+        Whether public words and photos of theirs go, too.
+
+    Raises
+    ------
+    LastAdministrator
+    """
+    for statement in _ERASED_OF_REPORTS:
+        session.execute(text(statement), {"id": id, "shown": shown})
     with _one_stays():
         email = session.scalar(
             text("DELETE FROM person WHERE id = :id RETURNING email"), {"id": id}
@@ -482,7 +525,13 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                 'reports', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'id', report.id, 'category', category_code, 'status', status,
-                        'description', description, 'address', address || home_address,
+                        'description', description, 'what of it everybody reads', public_text,
+                        'photos', (
+                            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                'file', '/photos/' || photo.id || '/large.webp', 'state', state,
+                                'the reason', reason, 'sent', photo.created_at
+                            ) ORDER BY photo.id), '[]') FROM photo WHERE report_id = report.id
+                        ), 'address', address || home_address,
                         'place', ST_AsGeoJSON(exact_geom)::jsonb, 'seen', occurred_at,
                         'reported', reported_at,
                         'contact', (
@@ -498,6 +547,11 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                             ) AS said
                         )
                     ) ORDER BY report.id), '[]') FROM report WHERE reporter_id = :id
+                ),
+                'saved filters', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'name', name, 'filters', query) ORDER BY id), '[]')
+                    FROM saved_filter WHERE person_id = :id
                 ),
                 'follows', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -169,9 +169,14 @@ def ask_to_delete(request: Request, session: Accounts, who: Who) -> HTMLResponse
 
 @router.post("/delete")
 def delete(
-    *, request: Request, session: Accounts, who: Who, sure: Annotated[str, Form()] = ""
+    *,
+    request: Request,
+    session: Accounts,
+    who: Who,
+    sure: Annotated[str, Form()] = "",
+    shown: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    """Delete the account, and all that is held to reach the person."""
+    """Delete the account, all that is held to reach the person, and what they wrote."""
     own = _own(request, who)
     _ = request.state.language.gettext
     if own.is_sample:
@@ -183,7 +188,7 @@ def delete(
     if not sure:
         return RedirectResponse("/account/delete", 303)
     try:
-        people.erase(session, own.person_id)
+        people.erase(session, own.person_id, shown=bool(shown))
     except LastAdministrator as error:
         raise last_administrator(request) from error
     audit.add(session, own.person_id, "person.delete", f"person {own.person_id}")

@@ -5,7 +5,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from data.models import Person, Report, ReportContact, SignIn
+from data.models import (
+    DiscardedPhoto,
+    Person,
+    Photo,
+    Report,
+    ReportContact,
+    SignIn,
+    TextAppeal,
+    TextReview,
+)
 from geo.roles import Role
 from server.pages.account import named
 from tests.people import person, signed_in
@@ -153,6 +162,31 @@ def test_own_reports_are_found_again(client, engine, rosa, report):
     text = signed_in(client, engine, stranger, strong=False).get("/account").text
     assert f'href="/reports/{report}"' not in text
     assert "You have sent none" in text
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_what_was_held_back_goes_with_the_account(client, engine, rosa, report, shown):
+    with Session(engine) as session:
+        session.execute(update(Report).values(description="Ask Ann. Dark.", public_text="Dark."))
+        session.execute(insert(TextReview).values(report_id=report))
+        session.execute(insert(TextAppeal).values(report_id=report, reason="Ask Ann, I said"))
+        for n, state in enumerate(("waiting", "public"), 1):
+            photo = {"report_id": report, "key": f"{n}", "state": state, "width": 1, "height": 1}
+            session.execute(insert(Photo).values(photo))
+        session.commit()
+    signed_in(client, engine, rosa)
+    held = client.get("/account/export").json()["reports"][0]
+    assert [photo["state"] for photo in held["photos"]] == ["waiting", "public"]
+    assert held["what of it everybody reads"] == "Dark."
+    client.post("/account/delete", data={"sure": "1"} | ({"shown": "1"} if shown else {}))
+    with Session(engine) as session:
+        left = session.get_one(Report, report)
+        kept = "" if shown else "Dark."
+        assert (left.description, left.public_text, left.reporter_id) == (kept, kept, None)
+        gone = ["1", "2"] if shown else ["1"]
+        assert list(session.scalars(select(DiscardedPhoto.key).order_by("key"))) == gone
+        for table in (TextReview, TextAppeal, ReportContact):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
 
 
 def test_a_deleted_account_leaves_reports_that_nobody_sent(client, engine, rosa, report):

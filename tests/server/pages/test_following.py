@@ -616,7 +616,7 @@ def test_what_is_followed_is_exported_and_erased_with_the_account(store, city, a
     follow(ann, area_id=city.westside, kinds=(Kind.CLEANUP,))
     (exported,) = people.export(store, ann)["follows"]
     assert (exported["area"], exported["kinds"]) == ("Westside", ["cleanup"])
-    people.erase(store, ann)
+    people.erase(store, ann, shown=True)
     assert store.scalars(select(Follow.id)).all() == []
 
 

@@ -19,7 +19,7 @@ from data.models import (
     ReportContact,
     ReportEvent,
 )
-from data.queries import reports
+from data.queries import audit, reports
 from geo.roles import Role
 from geo.statuses import Status
 from server.spreadsheets import cell
@@ -135,8 +135,8 @@ def test_exact_place_and_words_stay_within_the_division(client, act, city):
         assert CANARY not in answer.text
 
 
-def test_what_police_read_is_written_down_and_what_staff_read_is_not(client, act, city, engine):
-    act(Role.STAFF, department="lighting")
+def test_what_is_read_of_what_is_not_public_is_written_down(client, act, city, engine):
+    planner = act(Role.STAFF, department="lighting")
     client.get("/work")
     client.get(f"/work/{city['lamp']}")
     liaison = act(Role.LIAISON, division="East")
@@ -149,7 +149,10 @@ def test_what_police_read_is_written_down_and_what_staff_read_is_not(client, act
             .where(AuditEntry.action.like("%.read") | AuditEntry.action.like("%.export"))
             .order_by(AuditEntry.id)
         ).all()
+        assert audit.verify(session).broken is None
     assert found == [
+        (planner, "work_list.read", ""),
+        (planner, "report.read", f"report {city['lamp']}"),
         (liaison, "work_list.read", ""),
         (liaison, "work_list.export", ""),
         (liaison, "report.read", f"report {city['east']}"),
