@@ -30,8 +30,12 @@ def test_a_list_is_worked_through_by_keys_alone(signed_in_page):
     assert ticked(page) == values[:2]
     expect(page.locator("[data-ticked]")).to_have_text("2 ticked")
     page.locator("#template").select_option(index=1)
-    expect(page.locator("#note")).not_to_have_value("")
     expect(page.locator("#to")).not_to_have_value("")
+    expect(page.locator("#template-words")).not_to_be_empty()
+    page.locator("#to").select_option("in_progress")
+    expect(page.locator("#template")).to_have_value("")
+    expect(page.locator("#template-words")).to_be_empty()
+    expect(page.locator("#template optgroup:enabled")).to_have_count(1)
     page.locator("#to").select_option("confirmed")
     page.get_by_role("button", name="Change them").press("Enter")
     expect(page.get_by_role("status").first).to_have_text("2 reports were changed.")

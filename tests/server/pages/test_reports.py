@@ -398,6 +398,7 @@ class TestIsItOneOfThese:
         assert "Is it one of these?" in asked.text
         (known,) = stored(engine)
         assert f'action="/reports/{known.id}/support"' in asked.text
+        client.cookies.clear()  # as another neighbour
         joined = client.post(f"/reports/{known.id}/support", follow_redirects=False)
         assert joined.status_code == 303
         assert "counted among" in client.get(joined.headers["location"]).text
@@ -512,6 +513,23 @@ class TestOnePage:
         set_status(engine, Status.VERIFIED)
         assert "This is the neighbours' word" in client.get(report).text
 
+    def test_who_sent_it_without_an_account_is_asked_in_the_same_browser(
+        self, report, client, engine
+    ):
+        set_status(engine, Status.DONE)
+        kept = client.cookies["neighbour"]
+        client.cookies.clear()
+        assert "Is it fixed?" not in client.get(report).text
+        client.cookies.set("neighbour", kept)
+        assert "Is it fixed?" in client.get(report).text
+        answer = client.post(f"{report}/fixed", data={"fixed": "yes"})
+        assert "neighbours say that it is fixed" in answer.text
+
+    def test_who_sent_it_is_thanked_and_not_counted(self, report, client):
+        answer = client.post(f"{report}/support")
+        assert "the number stays as it is" in answer.text
+        assert "1 neighbour says" not in answer.text
+
     def test_neighbours_who_join_in_a_row_are_one_line(self, report, client):
         for _ in range(3):
             client.cookies.clear()
@@ -542,8 +560,8 @@ class TestOnePage:
     def test_a_held_one_reveals_nothing(self, report, client, engine):
         set_status(engine, Status.HELD)
         page = client.get(report)
-        assert page.status_code == 200
-        assert "Waiting for a moderator" in page.text
+        assert page.status_code == 403
+        assert "A moderator has taken this report out of sight." in page.text
         for hidden in ("canary", "Street light", "Eastside", "Norton"):
             assert hidden not in page.text
 
