@@ -67,9 +67,9 @@ from data.models.work import (
 )
 
 __all__ = [
-    "AnalysisState",
     "Address",
     "AddressRange",
+    "AnalysisState",
     "Area",
     "AreaLayer",
     "AreaPiece",

@@ -120,6 +120,7 @@ class ReportEvent(Base):
     """One line of a report's timeline. Only ever added, which a trigger enforces.
 
     By whom it is, of which department, and to whom a report is given is for the city's people only.
+    An event with `hides_id` says that a moderator has taken the words of another out of sight.
     """
 
     __tablename__ = "report_event"
@@ -148,6 +149,9 @@ class ReportEvent(Base):
     assigned_person_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("person.id", ondelete="SET NULL")
     )
+    hides_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("report_event.id", ondelete="CASCADE")
+    )
 
     __table_args__ = (
         CheckConstraint(
@@ -155,6 +159,7 @@ class ReportEvent(Base):
         ),
         CheckConstraint("NOT (assigns AND public)", name="assignments_are_internal"),
         Index(None, "at"),
+        Index(None, "hides_id", unique=True, postgresql_where=text("hides_id IS NOT NULL")),
         Index(None, "person_id", postgresql_where=text("person_id IS NOT NULL")),
         Index(None, "assigned_person_id", postgresql_where=text("assigned_person_id IS NOT NULL")),
     )

@@ -71,6 +71,8 @@ class WaitingPhoto:
         What its sender says to that; empty the first time.
     own : "sent", "decided" or ""
         Why another moderator decides: the visitor sent it, or has decided the first time.
+    public : bool
+        Whether everybody sees it already, so that this corrects it.
     """
 
     id: int
@@ -82,6 +84,7 @@ class WaitingPhoto:
     earlier_reason: str
     appeal: str
     own: Own
+    public: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +151,10 @@ _PHOTOS = """
         photo.reason AS earlier_reason, coalesce(appeal.reason, '') AS appeal,
         CASE WHEN visitor_reported(report_id) THEN 'sent'
             WHEN appeal.photo_id IS NOT NULL AND visitor_reviewed(photo.id) THEN 'decided'
-            ELSE '' END AS own
+            ELSE '' END AS own, photo.state = 'public' AS public
     FROM photo JOIN report ON report.id = report_id
     LEFT JOIN photo_appeal AS appeal ON appeal.photo_id = photo.id
-    WHERE photo.state = 'waiting' AND visitor_moderates(report_id)
+    WHERE visitor_moderates(report_id)
 """
 
 
@@ -183,7 +186,10 @@ def queue(session: Session) -> Queue:
     most = {"most": MOST_SHOWN}
     texts = session.execute(text(f"{_TEXTS} ORDER BY review.created_at, review.id LIMIT :most"), most)  # fmt: skip
     photos = session.execute(
-        text(f"{_PHOTOS} ORDER BY photo.created_at, photo.id LIMIT :most"), most
+        text(
+            f"{_PHOTOS} AND photo.state = 'waiting' ORDER BY photo.created_at, photo.id LIMIT :most"
+        ),
+        most,
     )
     held = session.execute(
         text(f"{_HELD} ORDER BY coalesce(hold.appeal, '') = '', updated_at, report.id LIMIT :most"),
@@ -204,8 +210,10 @@ def queue(session: Session) -> Queue:
 
 
 def waiting_photo(session: Session, id: int) -> WaitingPhoto | None:
-    """Give one photo that waits; None where it does not wait, or not for the visitor."""
-    found = session.execute(text(f"{_PHOTOS} AND photo.id = :id"), {"id": id}).one_or_none()
+    """Give one photo that waits or is public; None for any other, or where the visitor moderates not."""
+    found = session.execute(
+        text(f"{_PHOTOS} AND photo.id = :id AND photo.state <> 'refused'"), {"id": id}
+    ).one_or_none()
     return None if found is None else WaitingPhoto(*found)
 
 
@@ -327,7 +335,7 @@ def _review(
     reviewed = session.execute(
         text(
             f"UPDATE photo SET {change}, reviewed_by_id = :person_id, "  # noqa: S608 (our own words)
-            "reviewed_at = now() WHERE id = :id AND state = 'waiting' AND report_id IS NOT NULL RETURNING report_id"
+            "reviewed_at = now() WHERE id = :id AND state <> 'refused' AND report_id IS NOT NULL RETURNING report_id"
         ),
         {"id": id, "person_id": person_id} | values,
     ).one_or_none()
@@ -338,6 +346,87 @@ def _review(
     audit.add(session, person_id, action, subject, {"photo": id, **detail})
     assert isinstance(reviewed.report_id, int)
     return reviewed.report_id
+
+
+def correct_text(
+    session: Session,
+    report_id: int,
+    person_id: int,
+    *,
+    state: ReviewState,
+    public_text: str,
+    reason: str,
+) -> int:
+    """Show less of a text that is public.
+
+    Returns
+    -------
+    int
+        The round of the decision: after 2 nobody appeals any more.
+
+    Raises
+    ------
+    Decided
+        Where nothing of it is public, it waits in the queue, or is the visitor's own.
+    """
+    corrected = session.scalar(
+        text("SELECT text_correct(:id, CAST(:state AS review_state), :public_text, :reason)"),
+        {"id": report_id, "state": state.value, "public_text": public_text, "reason": reason},
+    )
+    if not isinstance(corrected, int):
+        raise Decided
+    detail = {"state": state.value, "round": corrected, "reason": reason}
+    audit.add(session, person_id, "text.correct", f"report {report_id}", detail)
+    return corrected
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Words of the timeline, as moderators read them.
+
+    Attributes
+    ----------
+    hidden : bool
+        Whether a moderator has taken them out of sight.
+    """
+
+    id: int
+    at: datetime
+    note: str
+    hidden: bool
+
+
+def notes(session: Session, report_id: int) -> list[Note]:
+    """Give the public words of a timeline, and those that were, oldest first."""
+    found = session.execute(
+        text(
+            "SELECT id, at, concat_ws(' / ', nullif(note, ''), nullif(note_spanish, '')), EXISTS (SELECT FROM report_event AS hiding "
+            "WHERE hiding.hides_id = event.id) AS hidden FROM report_event AS event "
+            "WHERE report_id = :id AND public AND (note <> '' OR note_spanish <> '') ORDER BY at, id"
+        ),
+        {"id": report_id},
+    )
+    return [Note(*row) for row in found]
+
+
+def hide_note(session: Session, event_id: int, person_id: int, reason: str) -> int:
+    """Take words of a timeline out of sight. They stay in the store, for moderators.
+
+    Returns
+    -------
+    int
+        Its report.
+
+    Raises
+    ------
+    Decided
+    """
+    report_id = session.scalar(text("SELECT report_event_hide(:id)"), {"id": event_id})
+    if not isinstance(report_id, int):
+        raise Decided
+    detail = {"event": event_id, "reason": reason}
+    audit.add(session, person_id, "note.hide", f"report {report_id}", detail)
+    return report_id
 
 
 def hold(session: Session, report_id: int, person_id: int, reason: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    not_,
     or_,
     select,
     text,
@@ -437,11 +438,21 @@ class TimelineEntry:
     note: str
 
 
+def hidden() -> ColumnElement[bool]:
+    """Say that a moderator has taken the words of an event out of sight."""
+    hiding = aliased(ReportEvent)
+    return select(hiding.id).where(hiding.hides_id == ReportEvent.id).exists()
+
+
 def note_in(language: str) -> ColumnElement[str]:
-    """Give what an event says in a language, where it is kept in that one; as it was said otherwise."""
-    if language != "es":
-        return ReportEvent.note.label("note")
-    return func.coalesce(func.nullif(ReportEvent.note_spanish, ""), ReportEvent.note).label("note")
+    """Give what an event says in a language, where it is kept in that one; as it was said otherwise.
+
+    Nothing where a moderator has taken it out of sight.
+    """
+    note: ColumnElement[str] = func.nullif(ReportEvent.note, "")
+    if language == "es":
+        note = func.coalesce(func.nullif(ReportEvent.note_spanish, ""), note)
+    return case((hidden(), ""), else_=func.coalesce(note, "")).label("note")
 
 
 def timeline(session: Session, id: int, language: str = "en") -> list[TimelineEntry]:
@@ -465,6 +476,8 @@ def timeline(session: Session, id: int, language: str = "en") -> list[TimelineEn
         .where(
             ReportEvent.report_id == id,
             ReportEvent.public,
+            ReportEvent.hides_id.is_(None),
+            or_(ReportEvent.kind != EventKind.NOTE, not_(hidden())),
             or_(ReportEvent.to_status.is_(None), ReportEvent.to_status != Status.HELD),
         )
         .order_by(ReportEvent.at, ReportEvent.id)

@@ -22,6 +22,7 @@ from data.queries.moderation import (
     Decided,
     HeldReport,
     Hold,
+    Note,
     ReviewedText,
     WaitingPhoto,
     WaitingText,
@@ -383,6 +384,7 @@ def decide_photo(
     box: Annotated[list[str], Form()] = [],  # noqa: B006 (FastAPI copies it)
     reason: Annotated[str, Form()] = "",
     confirmed: Annotated[str, Form()] = "",
+    shown: Annotated[bool, Form()] = False,
 ) -> HTMLResponse | RedirectResponse:
     """Show a photo, with parts of it blurred where some are marked, or refuse it."""
     person_id = _moderator(request, visitor)
@@ -390,13 +392,15 @@ def decide_photo(
     id = min(id, 2**63 - 1)
     boxes = _boxes(box, language)
     photo = moderation.waiting_photo(session, id)
-    if photo is None or photo.own:
+    # A correction says that it is one: else somebody else has shown the photo meanwhile.
+    if photo is None or photo.own or photo.public != shown:
         raise _decided(language)
     try:
         if decision == "refused":
             words = _words(reason, language, confirmed=confirmed)
             if words.faults or words.warnings:
-                return _again(request, words, photo.report_id, photo_id=id, decision=decision)
+                kept = {"decision": decision, "shown": str(shown).lower()}
+                return _again(request, words, photo.report_id, photo_id=id, **kept)
             report_id = moderation.refuse_photo(session, id, person_id, words.reason)
         elif boxes:
             report_id = _blur(request, session, id, person_id, boxes)
@@ -435,6 +439,62 @@ def _boxes(sent: Sequence[str], language: Language) -> list[Box]:
             _("The marked parts of the photo cannot be read. Mark them again."),
         )
     return [Box(*map(float, box.split(","))) for box in sent]
+
+
+@router.post("/moderation/reports/{id:int}/text", response_model=None)
+def correct_text(
+    *,
+    request: Request,
+    id: int,
+    visitor: Who,
+    session: Writing,
+    settings: Chosen,
+    decision: Annotated[Literal["shortened", "refused"], Form()],
+    public_text: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+    confirmed: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
+    """Show less of a text that is public."""
+    person_id = _moderator(request, visitor)
+    language = request.state.language
+    id = min(id, 2**63 - 1)
+    state = ReviewState(decision)
+    typed = public_text if state is ReviewState.SHORTENED else None
+    words = _words(reason, language, confirmed=confirmed, public_text=typed)
+    if words.faults or words.warnings:
+        return _again(request, words, id, decision=decision)
+    try:
+        decided = moderation.correct_text(
+            session, id, person_id, state=state, public_text=words.text or "", reason=words.reason
+        )
+    except Decided as error:
+        raise _decided(language) from error
+    tell_of_text(session, settings, id, state, final=decided == 2)
+    return RedirectResponse(f"/reports/{id}#text", 303)
+
+
+@router.post("/moderation/notes/{event_id:int}", response_model=None)
+def hide_note(
+    *,
+    request: Request,
+    event_id: int,
+    visitor: Who,
+    session: Writing,
+    report: Annotated[int, Form()] = 0,
+    reason: Annotated[str, Form()] = "",
+    confirmed: Annotated[str, Form()] = "",
+) -> HTMLResponse | RedirectResponse:
+    """Take words of a timeline out of sight."""
+    person_id = _moderator(request, visitor)
+    language = request.state.language
+    words = _words(reason, language, confirmed=confirmed)
+    if words.faults or words.warnings:
+        return _again(request, words, report, report=str(report))
+    try:
+        id = moderation.hide_note(session, min(event_id, 2**63 - 1), person_id, words.reason)
+    except Decided as error:
+        raise _decided(language) from error
+    return RedirectResponse(f"/reports/{id}", 303)
 
 
 @router.post("/moderation/reports/{id:int}", response_model=None)
@@ -667,13 +727,16 @@ class Moderated:
         What a moderator said of the text, in words.
     photos : list of ShownPhoto
     can_hold : bool
-        Whether the visitor may take the report out of sight.
+        Whether the visitor may take the report, or something of it, out of sight.
+    notes : list of Note
+        Words of its timeline, for whoever may take them out of sight.
     """
 
     text: ReviewedText
     review: str | None
     photos: list[ShownPhoto]
     can_hold: bool
+    notes: list[Note]
 
 
 def moderated(session: Session, id: int, visitor: Visitor) -> Moderated:
@@ -693,4 +756,6 @@ def moderated(session: Session, id: int, visitor: Visitor) -> Moderated:
     text = moderation.text_of(session, id)
     assert text is not None  # the report is public
     review = REVIEWS[text.reviews[-1].state] if text.reviews else None
-    return Moderated(text, review, photos.of_report(session, id), visitor.has(*MODERATORS))
+    moderates = visitor.has(*MODERATORS)
+    notes = moderation.notes(session, id) if moderates else []
+    return Moderated(text, review, photos.of_report(session, id), moderates, notes)

@@ -78,6 +78,7 @@ PARAMETERS = {
     "layer": ["reports", "block_watches", "neighbourhoods"],
     "size": ["large", "small"],
     "cell": ["0.0"],
+    "event_id": ["1"],
     "form": ["geojson", "gpkg", "csv"],
     "run_id": ["1"],
     "token": ["x"],

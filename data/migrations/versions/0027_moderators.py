@@ -155,6 +155,50 @@ CREATE POLICY review ON photo FOR UPDATE
     WITH CHECK (reviewed_by_id = visitor());
 """
 
+CORRECTIONS = f"""
+CREATE FUNCTION text_correct(
+    asked bigint, into_state review_state, shown text, why text
+) RETURNS smallint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    last text_review;
+BEGIN
+    IF NOT visitor_moderates(asked) OR visitor_reported(asked) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM report WHERE id = asked AND public_text <> '' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT * INTO last FROM text_review WHERE report_id = asked ORDER BY round DESC LIMIT 1;
+    IF last.state = 'waiting' THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO text_review (report_id, round, state, reason, decided_at, decided_by_id)
+    VALUES (asked, coalesce(last.round, 1), into_state, why, now(), visitor())
+    ON CONFLICT (report_id, round) DO UPDATE SET state = excluded.state,
+        reason = excluded.reason, decided_at = now(), decided_by_id = excluded.decided_by_id;
+    UPDATE report SET public_text = shown WHERE id = asked;
+    RETURN coalesce(last.round, 1);
+END $$;
+
+-- The timeline is only added to: an event says that the words of another are not shown any more.
+CREATE FUNCTION report_event_hide(asked bigint) RETURNS bigint LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    of_report bigint;
+BEGIN
+    SELECT report_id INTO of_report FROM report_event
+    WHERE id = asked AND public AND (note <> '' OR note_spanish <> '') AND visitor_moderates(report_id)
+        AND NOT visitor_reported(report_id);
+    INSERT INTO report_event (report_id, kind, hides_id, person_id)
+    SELECT of_report, 'note', asked, visitor() WHERE of_report IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    RETURN CASE WHEN FOUND THEN of_report END;
+END $$;
+CREATE POLICY hide ON report_event AS RESTRICTIVE FOR INSERT WITH CHECK (hides_id IS NULL);
+GRANT SELECT (hides_id) ON report_event TO {WEB};
+"""
+
 
 def upgrade() -> None:
     op.add_column("report", sa.Column("held_from", STATUS))
@@ -205,17 +249,35 @@ def upgrade() -> None:
             "answer = '' OR appeal <> ''", name=op.f("report_hold_answers_an_appeal")
         ),
     )
+    op.add_column(
+        "report_event",
+        sa.Column(
+            "hides_id",
+            sa.BigInteger,
+            sa.ForeignKey(
+                "report_event.id", name=op.f("report_event_hides_id_fkey"), ondelete="CASCADE"
+            ),
+        ),
+    )
+    op.create_index(
+        op.f("report_event_hides_id_idx"), "report_event", ["hides_id"],
+        unique=True, postgresql_where=sa.text("hides_id IS NOT NULL"),
+    )  # fmt: skip
     for rules in (
         STEPS,
         HELD,
         FOLLOWS.format(jumps=JUMPS, hold=HOLD),
         REPORTED.format(linked=LINKED),
         OTHERS,
+        CORRECTIONS,
     ):
         op.execute(rules)
 
 
 def downgrade() -> None:
+    op.execute("DROP POLICY hide ON report_event")
+    op.execute("DROP FUNCTION text_correct, report_event_hide")
+    op.drop_column("report_event", "hides_id")
     op.execute(OTHERS_BEFORE)
     op.execute(REPORTED.format(linked=""))
     op.execute(FOLLOWS.format(jumps="", hold=""))

@@ -406,7 +406,7 @@ class TestReading:
             session.commit()
         answer = client.get(url)
         assert answer.status_code == 403
-        assert "moderator" in answer.json()["title"]
+        assert "moderator" in answer.json()["detail"]
         assert "canary" not in answer.text
         assert "light_out" not in answer.text
         assert client.get("/api/reports").json()["features"] == []

@@ -118,7 +118,7 @@ def test_held_reports_and_internal_notes_are_in_no_feed(client, store, city):
     store.commit()
     assert numbers(read(client.get("/feeds/reports.atom"))) == [shown]
     assert CANARY not in client.get(f"/reports/{shown}.atom").text
-    assert client.get(f"/reports/{held}.atom").status_code == 404
+    assert client.get(f"/reports/{held}.atom").status_code == 403
     assert client.get("/reports/999.atom").status_code == 404
     assert client.get(f"/reports/{2**70}.atom").status_code == 404
 

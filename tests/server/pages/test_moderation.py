@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from data.models import (
     PhotoState,
     Report,
     ReportContact,
+    ReportEvent,
     ReportHold,
     ReviewState,
     TextReview,
@@ -244,6 +245,15 @@ class TestQueue:
             ).one()
         assert (entry.person_id, entry.subject) == (who, f"report {report(engine).id}")
         assert entry.detail == {"state": "refused", "round": 1, "reason": "A number"}
+
+    def test_whoever_opens_the_queue_is_written_down_once(self, held, client, engine, sign_in):
+        who = sign_in(Role.MODERATOR)
+        client.get("/moderation")
+        with Session(engine) as session:
+            entry = session.scalars(
+                select(AuditEntry).where(AuditEntry.action == "moderation.read")
+            ).one()
+        assert (entry.person_id, entry.detail["reports"]) == (who, [report(engine).id])
 
     def test_the_store_refuses_a_decision_in_the_name_of_another(
         self, held, client, engine, sign_in
@@ -639,6 +649,76 @@ class TestWholeReports:
         answer = client.post(f"/moderation/reports/{report(engine).id}", data=hold)
         assert answer.status_code == 403
         assert report(engine).status is Status.RECEIVED
+
+
+class TestCorrections:
+    """What is public is taken back, with a reason, and the log keeps it."""
+
+    def logged(self, engine, action) -> AuditEntry:
+        with Session(engine) as session:
+            return session.scalars(select(AuditEntry).where(AuditEntry.action == action)).one()
+
+    def test_a_public_text_is_shortened_and_its_author_appeals(self, send, client, engine, sign_in):
+        author = sign_in()
+        page = send("Dark by the shed").headers["location"].partition("?")[0]
+        path = f"/moderation{page}/text"
+        less = {"decision": "shortened", "public_text": "Dark", "reason": "A shed"}
+        assert client.post(path, data=less).status_code == 403
+        sign_in(Role.MODERATOR)
+        assert "Correct what is public" in client.get(page).text
+        assert client.post(path, data=less | {"reason": ""}).status_code == 422
+        assert client.post(path, data=less).status_code == 200
+        assert report(engine).public_text == "Dark"
+        assert self.logged(engine, "text.correct").detail["reason"] == "A shed"
+        assert client.post(path, data={"decision": "refused", "reason": "All"}).status_code == 200
+        assert report(engine).public_text == ""
+        sign_in(id=author)
+        plea = {"reason": "It is only a shed"}
+        assert client.post(f"{page}/appeal", data=plea).status_code == 200
+        sign_in(Role.MODERATOR)
+        assert client.post(path, data=less).status_code == 409  # it waits in the queue
+
+    def test_a_public_photo_is_refused(self, send, client, engine, sign_in):
+        send("", files=[("photos", ("a.png", written(picture(), "PNG")))])
+        sign_in(Role.MODERATOR)
+        with Session(engine) as session:
+            path = f"/moderation/photos/{session.scalar(select(Photo.id))}"
+        client.post(path, data={"decision": "public"})
+        assert "Refuse the photo" in client.get(path).text
+        refuse = {"decision": "refused", "reason": "A face"}
+        assert client.post(path, data=refuse).status_code == 409  # shown meanwhile
+        assert client.post(path, data=refuse | {"shown": "true"}).status_code == 200
+        with Session(engine) as session:
+            assert session.scalar(select(Photo.state)) is PhotoState.REFUSED
+
+    @pytest.mark.parametrize("kind", ["note", "status"])
+    def test_words_of_the_timeline_go_out_of_sight_and_stay_for_moderators(
+        self, send, client, engine, sign_in, kind
+    ):
+        page = send("").headers["location"].partition("?")[0]
+        words = "The blue door knows"
+        with Session(engine) as session:
+            to = Status.CONFIRMED if kind == "status" else None
+            event = session.scalar(insert(ReportEvent).values(
+                report_id=session.scalar(select(Report.id)), kind=kind, to_status=to, note=words
+            ).returning(ReportEvent.id))  # fmt: skip
+            session.commit()
+        everywhere = (page, f"/api{page}", f"{page}.atom")
+        assert all(words in client.get(path).text for path in everywhere)
+        path, why = f"/moderation/notes/{event}", {"reason": "Points at a home"}
+        sign_in()
+        assert client.post(path, data=why).status_code == 403
+        sign_in(Role.MODERATOR)
+        assert client.post(path, data=why).status_code == 200
+        assert client.post(path, data=why).status_code == 409
+        assert words in client.get(page).text
+        assert self.logged(engine, "note.hide").detail == {"event": event, "reason": why["reason"]}
+        client.cookies.clear()
+        for path in everywhere:
+            answer = client.get(path)
+            assert answer.status_code == 200
+            assert words not in answer.text
+        assert ("confirmed" in client.get(f"/api{page}").text) == (kind == "status")
 
 
 class TestRetention:
