@@ -217,6 +217,10 @@ _ERASED_OF_REPORTS = (
     """
     DELETE FROM text_appeal USING report WHERE report.id = report_id AND reporter_id = :id
     """,
+    """
+    UPDATE report_hold SET appeal = '', appealed_at = NULL, answer = '' FROM report
+    WHERE report.id = report_id AND reporter_id = :id AND appeal <> ''
+    """,
     # Before the words themselves: a moderator who decides at this moment either finds nothing to
     # decide any more, or is done, and what they published goes with the rest.
     """
@@ -544,6 +548,9 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                                 UNION ALL
                                 SELECT appeal.reason FROM photo_appeal AS appeal
                                 JOIN photo ON photo.id = photo_id WHERE photo.report_id = report.id
+                                UNION ALL
+                                SELECT appeal FROM report_hold
+                                WHERE report_id = report.id AND appeal <> ''
                             ) AS said
                         )
                     ) ORDER BY report.id), '[]') FROM report WHERE reporter_id = :id

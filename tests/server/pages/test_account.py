@@ -11,6 +11,7 @@ from data.models import (
     Photo,
     Report,
     ReportContact,
+    ReportHold,
     SignIn,
     TextAppeal,
     TextReview,
@@ -170,6 +171,8 @@ def test_what_was_held_back_goes_with_the_account(client, engine, rosa, report, 
         session.execute(update(Report).values(description="Ask Ann. Dark.", public_text="Dark."))
         session.execute(insert(TextReview).values(report_id=report))
         session.execute(insert(TextAppeal).values(report_id=report, reason="Ask Ann, I said"))
+        held_since = {"appeal": "Ann again", "appealed_at": func.now()}
+        session.execute(insert(ReportHold).values(report_id=report, reason="x", **held_since))
         for n, state in enumerate(("waiting", "public"), 1):
             photo = {"report_id": report, "key": f"{n}", "state": state, "width": 1, "height": 1}
             session.execute(insert(Photo).values(photo))
@@ -178,11 +181,13 @@ def test_what_was_held_back_goes_with_the_account(client, engine, rosa, report, 
     held = client.get("/account/export").json()["reports"][0]
     assert [photo["state"] for photo in held["photos"]] == ["waiting", "public"]
     assert held["what of it everybody reads"] == "Dark."
+    assert held["appeals"] == ["Ask Ann, I said", "Ann again"]
     client.post("/account/delete", data={"sure": "1"} | ({"shown": "1"} if shown else {}))
     with Session(engine) as session:
         left = session.get_one(Report, report)
         kept = "" if shown else "Dark."
         assert (left.description, left.public_text, left.reporter_id) == (kept, kept, None)
+        assert session.scalars(select(ReportHold.appeal)).all() == [""]
         gone = ["1", "2"] if shown else ["1"]
         assert list(session.scalars(select(DiscardedPhoto.key).order_by("key"))) == gone
         for table in (TextReview, TextAppeal, ReportContact):
