@@ -8,7 +8,6 @@ from typing import TypedDict
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from data.queries import hot_spots, imports, meeting_sheets
 from data.queries.filters import Bounds
 from data.queries.hot_spots import Around, Run, Source
-from geo.crs import CITY, STORED
+from geo.crs import to_stored
 from geo.grids import NOWHERE
 from geo.hot_spots import Verdict
 from server.hot_spot_words import CHANGES, LIGHTS, SOURCES, VERDICTS
@@ -33,7 +32,6 @@ MOST_SPOTS = 6
 
 _WIDE_M, _VERY_WIDE_M = 3_000.0, 7_000.0
 _AROUND_M = 250.0
-_TO_STORED = Transformer.from_crs(CITY, STORED, always_xy=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def brief_page(
     ground = meeting_sheets.ground_around(
         session,
         shown,
-        Bounds(*_TO_STORED.transform_bounds(west, south, east, north)),
+        Bounds(*to_stored().transform_bounds(west, south, east, north)),
         3 if wide < _WIDE_M else 2 if wide < _VERY_WIDE_M else 1,
     )
     polygons = sight.cells.polygons()

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -28,7 +27,7 @@ from data.queries import hot_spots
 from data.queries.hot_spots import Answer, Places, Source
 from geo import false_discovery
 from geo.categories import CATEGORIES
-from geo.crs import CITY, STORED
+from geo.crs import to_stored
 from geo.emerging import Change, emerging
 from geo.grids import NOWHERE, Cells, Grid, Shape
 from geo.hot_spots import VERSION, Ground, HotSpots, Survey, Verdict, survey
@@ -64,7 +63,6 @@ _SAME_POLICE_M, _SAME_POLICE_DAYS = 5.0, 1 / 24
 
 LISTED_SPOTS, LISTED_DENSE = 25, 10
 _FEWEST_STEPS, _MOST_STEPS, _STEP_DAYS = 4, 24, 30.4
-_TO_STORED = Transformer.from_crs(CITY, STORED, always_xy=True)
 _VERDICTS, _CHANGES = tuple(Verdict), tuple(Change)
 _RANKS = {Verdict.FIRM: 0, Verdict.HOT: 1, Verdict.DENSE: 2}
 
@@ -206,7 +204,7 @@ class Sight:
     def lonlat(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give the middles of the cells in degrees on WGS 84."""
         x, y = self.cells.grid.centres(self.cells.q, self.cells.r)
-        lon, lat = _TO_STORED.transform(x, y)
+        lon, lat = to_stored().transform(x, y)
         return np.asarray(lon), np.asarray(lat)
 
     def number(self, q: int, r: int) -> int | None:
@@ -319,7 +317,7 @@ def _incidents(found: Places, source: Source, codes: Sequence[str]) -> Any:
 def _box(area: BaseGeometry, margin_m: float) -> tuple[float, float, float, float]:
     """Give the degrees that hold an area of the city's metres, with a margin."""
     west, south, east, north = area.bounds
-    return _TO_STORED.transform_bounds(
+    return to_stored().transform_bounds(
         west - margin_m, south - margin_m, east + margin_m, north + margin_m
     )
 

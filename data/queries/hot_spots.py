@@ -15,14 +15,13 @@ import numpy as np
 import orjson
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 
 from data.models import AnalysisState, Area, AreaLayer, BlockWatch
 from data.queries import tallies
-from geo.crs import CITY, CITY_SRID, STORED
+from geo.crs import CITY_SRID, to_city
 from geo.places import Box
 from geo.statuses import OPEN
 
@@ -32,7 +31,6 @@ KEPT_DAYS = 30
 FRESH_MINUTES = 10
 """Minutes for which an analysis is shown although rows have changed since."""
 
-_TO_CITY = Transformer.from_crs(STORED, CITY, always_xy=True)
 _FIELDS = (("lon", 8), ("lat", 8), ("at", 8), ("code", 4))
 _HEADER, _TRAILER = 19, 2  # bytes of PostgreSQL's binary COPY around its rows
 
@@ -132,7 +130,7 @@ def places(
     ):
         read = b"".join(copied)
     lon, lat, at, code = _columns(read)
-    return Places(lon, lat, np.column_stack(_TO_CITY.transform(lon, lat)), at, code)
+    return Places(lon, lat, np.column_stack(to_city().transform(lon, lat)), at, code)
 
 
 def _columns(read: bytes) -> tuple[NDArray[Any], ...]:

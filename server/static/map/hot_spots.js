@@ -125,13 +125,13 @@ export function hotSpots(map, { cells: selector }, notices) {
   const entries = () => [...document.querySelectorAll("[data-cell][data-lat]")];
   const place = ({ dataset }) => [Number(dataset.lat), Number(dataset.lon)];
 
-  /** Entries whose place is not on the map now step back. */
+  /** Marks the entries whose place is on the map now, and says how many these are. */
   function inStep() {
     const bounds = map.getBounds();
     let seen = 0;
     for (const entry of entries()) {
       const here = bounds.contains(place(entry));
-      entry.classList.toggle("out-of-view", !here);
+      entry.classList.toggle("in-view", here);
       seen += Number(here);
     }
     const said = document.querySelector("[data-in-view]");

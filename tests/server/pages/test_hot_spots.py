@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from pyproj import Transformer
 from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
@@ -27,7 +26,7 @@ from data.models import (
 from data.queries import hot_spots
 from data.queries.hot_spots import Question, Source
 from geo.categories import CATEGORIES
-from geo.crs import CITY, STORED
+from geo.crs import to_city
 from geo.grids import Grid, Shape
 from geo.hot_spots import Ground, Verdict, analyse
 from geo.hot_spots import Settings as Look
@@ -45,7 +44,6 @@ ZONE = ZoneInfo("America/Chicago")
 PLANTED = (-94.5850, 39.0200)
 """In Westside."""
 
-TO_CITY = Transformer.from_crs(STORED, CITY, always_xy=True)
 _SEED = 1
 
 
@@ -153,7 +151,7 @@ class TestStatistics:
                 ).all()
             ).T
         seen = unpacked(found.cells, found.found)
-        alone = analyse(*TO_CITY.transform(lon, lat), ground, Look())
+        alone = analyse(*to_city().transform(lon, lat), ground, Look())
         assert (seen.cells.q == alone.cells.q).all()
         assert (seen.cells.r == alone.cells.r).all()
         assert (seen.counts == alone.counts).all()
@@ -403,8 +401,8 @@ class TestEverybody:
         """Of 7, 6 and 2 the sum and the first two would tell the 2: so the 6 are not shown either."""
         with Session(engine) as session:
             grid = Grid(Shape.HEXAGON, 600.0)
-            cell = grid.cells_of(*np.array(TO_CITY.transform(*PLANTED))[:, None])
-            middle = TO_CITY.transform(*np.ravel(grid.centres(*cell)), direction="INVERSE")
+            cell = grid.cells_of(*np.array(to_city().transform(*PLANTED))[:, None])
+            middle = to_city().transform(*np.ravel(grid.centres(*cell)), direction="INVERSE")
             places = clustered(15, middle)
             plant(session, places[:7], "litter")
             plant(session, places[7:13], "light_out")
