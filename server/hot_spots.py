@@ -63,6 +63,7 @@ _SAME_POLICE_M, _SAME_POLICE_DAYS = 5.0, 1 / 24
 
 LISTED_SPOTS, LISTED_DENSE = 25, 10
 _FEWEST_STEPS, _MOST_STEPS, _STEP_DAYS = 4, 24, 30.4
+_RIGHTS_CHANGED = "the rights of whoever asked have changed"
 _VERDICTS, _CHANGES = tuple(Verdict), tuple(Change)
 _RANKS = {Verdict.FIRM: 0, Verdict.HOT: 1, Verdict.DENSE: 2}
 
@@ -666,10 +667,11 @@ def find_by_job(engine: Engine, settings: Settings, id: int) -> None:
     try:
         with Session(engine) as session:
             _in_the_name_of(session, begun.person_id)
-            if hot_spots.rights(session) != begun.rights:
-                found = "the rights of whoever asked have changed"
-            else:
+            found = _RIGHTS_CHANGED
+            if hot_spots.rights(session) == begun.rights:
                 found = answer(session, read(begun.asked), settings.zone, tell)
+            if hot_spots.rights(session) != begun.rights:
+                found = _RIGHTS_CHANGED
             session.rollback()
     except Exception as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:

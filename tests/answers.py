@@ -1,8 +1,10 @@
-"""What an answer says, however it is packed: tiles decoded, PDFs unpacked and read, the rest as text."""
+"""What an answer says, however it is packed: tiles, PDFs and GeoPackages read, the rest as text."""
 
 import math
 import re
+import sqlite3
 import zlib
+from contextlib import closing
 
 from tests import mvt
 
@@ -14,6 +16,8 @@ def said_by(answer, address: str) -> str:
     body, kind = answer.content, answer.headers.get("content-type", "")
     if kind.startswith("application/vnd.mapbox-vector-tile"):
         return f"{tile_in_words(body, address)} {dict(answer.headers)!r}"
+    if kind.startswith("application/geopackage"):
+        return f"{tables_in_words(body)} {dict(answer.headers)!r}"
     if kind == "application/pdf":
         return f"{pdf_in_words(body)} {dict(answer.headers)!r}"
     return f"{answer.text} {dict(answer.headers)!r}"
@@ -32,6 +36,13 @@ def tile_in_words(body: bytes, address: str) -> str:
             ]
             told.append(f"{name} {feature.id} {feature.attributes} {places}")
     return "\n".join(told)
+
+
+def tables_in_words(body: bytes) -> str:
+    """The rows of a GeoPackage, whatever SQLite counts beside them."""
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.deserialize(body)
+        return "\n".join(file.iterdump())
 
 
 def degrees(z: int, x: float, y: float) -> str:

@@ -253,8 +253,8 @@ class Row:
         Of the hot spot, from 1; None where merely dense.
     code : str
         Names the cell in addresses.
-    count, around, cells : int
-        Incidents of the whole hot spot or the dense cell, of the cell with its neighbours, and cells.
+    count, cells : int
+        Incidents of the whole hot spot or the dense cell, and cells.
     dark : int or None
         Percent of them in the dark.
     then : int or None
@@ -268,9 +268,7 @@ class Row:
     name: str
     verdict: str
     count: int
-    around: int
     cells: int
-    q: float
     change: str
     dark: int | None
     then: int | None
@@ -327,9 +325,8 @@ def _run(desk: Desk, asked: Asked) -> Run | None:
     None where there is no city to ask about.
     """
     session, zone = desk.session, desk.settings.zone
-    rights = "" if asked.published else desk.rights
     version = hot_spots.rows_version(session, asked.source)
-    question = Question(asked.written(), rights, METHOD, version)
+    question = Question(asked.written(), desk.rights, METHOD, version)
     kept = hot_spots.find(session, question)
     if kept is not None:
         return kept
@@ -340,9 +337,12 @@ def _run(desk: Desk, asked: Asked) -> Run | None:
             found = answer(session, asked, zone)
         except NoGround:
             return None
+        now = hot_spots.rights(session)
+        if now != desk.rights:  # a role began or ended meanwhile
+            return _run(replace(desk, rights=now), asked)
         hot_spots.keep(session, question, found)
     else:
-        hot_spots.ask(session, question, desk.who.person_id if rights else None)
+        hot_spots.ask(session, question, desk.who.person_id if desk.rights else None)
     return hot_spots.find(session, question)
 
 
@@ -367,14 +367,14 @@ def _sight(run: Run) -> Sight:
     return unpacked(run.cells, run.found)
 
 
-def _query(query: HotSpotQuery, source: Source | None = None, **further: object) -> str:
+def _query(query: HotSpotQuery, source: Source | None = None) -> str:
     """Write the address of a question anew, of one source alone where one is given."""
     values = query.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if source is not None:
         values["source"] = [source]
     pairs = [
         (name, one)
-        for name, value in (values | further).items()
+        for name, value in values.items()
         if value is not None
         for one in (value if isinstance(value, list) else [value])
     ]
@@ -397,9 +397,7 @@ def _rows(sight: Sight, asked: Asked) -> list[Row]:
                 name=listed["name"],
                 verdict=str(Verdict.FIRM if Verdict.FIRM in verdicts else sight.verdict[cell]),
                 count=count,
-                around=int(sight.lag[cell]),
                 cells=len(mine),
-                q=float(np.nanmin(sight.q[mine])) if not asked.published else np.nan,
                 change=str(sight.change[cell]),
                 dark=round(100 * sight.dark[mine].sum() / count)
                 if count and not asked.published

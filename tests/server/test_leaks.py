@@ -92,7 +92,7 @@ def plain(answer: str) -> str:
         r"nonce(-|=\")[\w-]+",
         r'name="(token|album)" value="[\w-]+"',
         r"'(etag|last-modified)': '[^']*'",
-        r"\d+:\d\d:\d\d",
+        r"\d+:\d\d:\d\d(\.\d+)?",
     ):
         answer = re.sub(changing, "", answer)
     return answer
@@ -103,6 +103,7 @@ def told(client, engine, settings, city, home) -> dict[str, str]:
     with Session(engine) as session:
         session.execute(text("DELETE FROM report"))
         session.execute(text("TRUNCATE report_tally, layer_change, mail, told"))
+        session.execute(text("TRUNCATE hot_spot_run RESTART IDENTITY"))
         send(session, new("noise_spot", home, description="Loud.", address="1 Home St"), key="key")
         for statement in filter(str.strip, REMAKE.split(";")):
             session.execute(text(statement), {"at": MOMENT} if ":at" in statement else {})

@@ -350,6 +350,21 @@ class TestRights:
         assert "In the dark" in browser.get(f"/hotspots?block_watch={watch}", headers=PAGE).text
         assert as_role().get(f"/hotspots?block_watch={watch}", headers=PAGE).status_code == 403
 
+    def test_what_a_liaison_without_a_choice_asks_is_not_kept_for_everybody(
+        self, as_role, engine, planted
+    ):
+        """A division without a name is none to choose, but its liaison reads exact places."""
+        _made, divisions = planted
+        with Session(engine) as session:
+            session.execute(update(Area).where(Area.id == divisions["West"]).values(name=""))
+            session.commit()
+        browser = as_role(Role.LIAISON, area_id=divisions["West"])
+        assert browser.get("/hotspots", headers=PAGE).status_code == 200
+        with Session(engine) as session:
+            assert session.scalars(select(HotSpotRun.rights)).all() == [
+                f"liaison:{divisions['West']}"
+            ]
+
     def test_what_police_read_of_it_is_written_down(self, as_role, engine, planted):
         _made, divisions = planted
         browser = as_role(Role.LIAISON, area_id=divisions["West"])
