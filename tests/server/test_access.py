@@ -68,7 +68,7 @@ CANARIES = {
 
 QUESTIONS = (
     "",
-    "?q=9413%20Canaryofhome",
+    "?q=9413%20canaryOFhome",  # found whatever the case, and no canary where a page repeats it
     "?lat=39.0123&lon=-94.5612",
     "?bbox=-94.562,39.012,-94.561,39.013",
 )
