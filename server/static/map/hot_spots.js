@@ -72,7 +72,7 @@ function open(cell) {
   );
   if (link) link.click();
   else if (panel && globalThis.htmx) {
-    globalThis.htmx.ajax("GET", cell.href, { target: panel, select: "#cell", swap: "innerHTML" });
+    globalThis.htmx.ajax("GET", cell.href, { target: panel, select: "#cell" });
   } else globalThis.location.assign(cell.href);
 }
 

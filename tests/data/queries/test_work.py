@@ -525,7 +525,11 @@ def test_the_citys_people_do_not_speak_for_the_neighbours(session, done, hired, 
             assert fixes.asks(session, done, [b"one"]) is None
             assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.YOUR_WORK
             assert fixes.answer(session, done, [], fixed=False, reason="x") is Answer.YOUR_WORK
-    session.execute(update(RoleGrant).values(ended_at=func.now()))
+    session.execute(
+        update(RoleGrant)
+        .where(RoleGrant.person_id == lighting.person_id)
+        .values(ended_at=func.now())
+    )
     with acting(lighting):  # who said that it is done, and works elsewhere now
         assert fixes.answer(session, done, [b"one"], fixed=True) is Answer.YOUR_WORK
     assert session.get_one(Report, done).status is Status.DONE

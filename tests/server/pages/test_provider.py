@@ -186,6 +186,7 @@ class TestRefusals:
     def test_a_closed_account_stays_closed(self, client, sign_in, ada, engine):
         sign_in()
         with Session(engine) as session:
+            person(session, Role.ADMINISTRATOR)  # since one must stay
             people.close(session, ada, closed=True)
             session.commit()
         answer = sign_in()
