@@ -108,7 +108,9 @@ def test_the_database_assigns_the_same_areas_on_edges_corners_and_inside(session
             ),
             {"x": longitude, "y": latitude},
         )
-    stored = session.execute(text("SELECT exact_neighbourhood_id FROM report ORDER BY id")).scalars()
+    stored = session.execute(
+        text("SELECT exact_neighbourhood_id FROM report ORDER BY id")
+    ).scalars()
     ids, shapes = zip(
         *session.execute(
             text("SELECT id, ST_AsBinary(geom) FROM area WHERE layer = 'neighbourhood' ORDER BY id")
