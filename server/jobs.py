@@ -37,6 +37,9 @@ AT_ONCE = 2
 
 LONGEST_WAIT_S = 3_600
 
+ENDS_WITHIN_S = (12.0, 3.0)
+"""Seconds for jobs under way to end in order, and once they were told again, to end at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -177,7 +180,8 @@ async def _keep_working(app: App) -> None:
 def working(settings: Settings) -> Iterator[None]:
     """Do jobs in a thread of its own, for as long as the context lasts.
 
-    Jobs under way at its end are finished first.
+    Jobs under way at its end are finished first, as far as `ENDS_WITHIN_S` allows: the next worker
+    does what was broken off once more.
 
     Parameters
     ----------
@@ -203,7 +207,12 @@ def working(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(work.cancel)
-        thread.join()
-        loop.close()
+        for patience_s in ENDS_WITHIN_S:
+            if thread.is_alive():
+                loop.call_soon_threadsafe(work.cancel)
+                thread.join(patience_s)
+        if thread.is_alive():
+            logger.warning("The worker does not end; the next one does its jobs again.")
+        else:
+            loop.close()
         engine.dispose()

@@ -242,4 +242,4 @@ def test_a_job_whose_database_went_away_is_done_as_soon_as_it_is_back():
 def test_the_command_ends_in_order(start_worker, smtp, ending):
     process = start_worker()
     process.send_signal(ending)
-    assert process.wait(15) == (130 if ending == signal.SIGINT else 0)
+    assert process.wait(sum(jobs.ENDS_WITHIN_S) + 15) == (130 if ending == signal.SIGINT else 0)
