@@ -98,7 +98,7 @@ def limit(url: URL, folder: Path) -> dict[str, float]:
         "key": "'bench ' || CAST(:k AS text)", "body_hash": "sha256(''::bytea)", "kind": f"(ARRAY[{kinds}])[:c]",
         "category": f"(ARRAY[{codes}])[:c]", "severity": "'serious'", "exact": point,
         "public": point.replace(":x ", "(:x + 900) "), "address": "''", "home_address": "''", "public_text": "'It has been like this for some weeks.'", "text_waits": "false", "reporter_id": "NULL", "on_behalf_of_id": "NULL", "description": "'It has been like this for some weeks.'",
-        "occurred_at": "NULL", "name": "''", "email": "''", "phone": "''", "reachable": "false",
+        "occurred_at": "NULL", "language": "NULL", "name": "''", "email": "''", "phone": "''", "reachable": "false",
     }  # fmt: skip
     submit = re.sub(r"(?<!:):([a-z_]+)", lambda found: values[found[1]], SUBMIT)
     west, south, east, north = (round(degrees * 1_000_000) for degrees in BOX)
