@@ -32,7 +32,7 @@ from geo.emerging import Change, emerging
 from geo.grids import NOWHERE, Cells, Grid, Shape
 from geo.hot_spots import VERSION, Ground, HotSpots, Survey, Verdict, survey
 from geo.hot_spots import Settings as Look
-from geo.incidents import incidents
+from geo.incidents import Incidents, incidents
 from geo.kinds import Kind
 from geo.sun import is_dark
 from geo.suppression import publishable
@@ -273,7 +273,7 @@ def _happened(
         codes,
         _box(ground.area, 4 * asked.width_m) if asked.area_ids or asked.watch_id else None,
     )
-    of_one = _incidents(found, asked.source, codes)
+    of_one = grouped(found, asked.source, codes)
     first = of_one.first
     at_s = found.at_s[first]
     local = _local_hours(at_s, zone)
@@ -299,7 +299,16 @@ def _happened(
     return happened.only(kept)
 
 
-def _incidents(found: Places, source: Source, codes: Sequence[str]) -> Any:
+def grouped(found: Places, source: Source, codes: Sequence[str]) -> Incidents:
+    """Make incidents of reports, or of the rows that the police write.
+
+    Parameters
+    ----------
+    found : Places
+    source : Source
+    codes : sequence of str
+        Those that the codes of the places count.
+    """
     radius_m: dict[str, float] | float = _SAME_POLICE_M
     window_days = _SAME_POLICE_DAYS
     if source is Source.REPORTS:
