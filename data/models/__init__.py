@@ -31,6 +31,15 @@ from data.models.person import (
     SignInLink,
 )
 from data.models.photo import DiscardedPhoto, Photo, PhotoAppeal, PhotoState
+from data.models.plan import (
+    Plan,
+    PlanFigures,
+    PlanNote,
+    PlanPartner,
+    PlanReport,
+    PlanStep,
+    PlanTask,
+)
 from data.models.police_incident import PoliceIncident
 from data.models.report import (
     EventKind,
@@ -110,6 +119,13 @@ __all__ = [
     "Photo",
     "PhotoAppeal",
     "PhotoState",
+    "Plan",
+    "PlanFigures",
+    "PlanNote",
+    "PlanPartner",
+    "PlanReport",
+    "PlanStep",
+    "PlanTask",
     "PoliceIncident",
     "RejectedRow",
     "Report",
