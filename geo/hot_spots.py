@@ -123,6 +123,9 @@ class HotSpots:
     spot : ndarray of int64
         Which hot spot the cell belongs to: hot cells that touch are one, numbered from 0, those with
         the most reports first. `NOWHERE` for cells that are not hot.
+    holds : ndarray of float, shape (g, n)
+        How much of a hot cell the hot cells of each of the other grids cover, from 0 to 1: those of
+        `Settings.other_widths`, then of `Settings.shifts`. NaN for cells that are not hot.
     reports : int
         Reports counted, those of the guard ring included.
     left_out : int
@@ -143,6 +146,7 @@ class HotSpots:
     q: NDArray[np.float64]
     verdict: NDArray[np.str_]
     spot: NDArray[np.int64]
+    holds: NDArray[np.float64]
     reports: int
     left_out: int
     least_p: float
@@ -230,7 +234,8 @@ class Survey:
         verdict[shown.p <= self.settings.dense_p] = Verdict.DENSE
         verdict[np.isnan(shown.p)] = Verdict.NOT_MEASURED
         verdict[shown.hot] = Verdict.HOT
-        verdict[self._firm(maps)] = Verdict.FIRM
+        holds = self._holds(maps)
+        verdict[shown.hot & (holds >= self.settings.overlap).all(axis=0)] = Verdict.FIRM
         return HotSpots(
             cells=self.cells[0].only(asked),
             counts=counts[0][asked],
@@ -241,19 +246,20 @@ class Survey:
             q=shown.q[asked],
             verdict=verdict[asked],
             spot=_spots(self.cells[0], shown.hot, counts[0])[asked],
+            holds=holds[:, asked],
             reports=shown.reports,
             left_out=shown.left_out,
             least_p=shown.least_p,
             settings=self.settings,
         )
 
-    def _firm(self, maps: Sequence[_Map]) -> NDArray[np.int64]:
-        """Give the numbers of the hot cells that hot cells of every other grid cover."""
+    def _holds(self, maps: Sequence[_Map]) -> NDArray[np.float64]:
+        """Say how much of each hot cell the hot cells of every other grid cover."""
         which = np.flatnonzero(maps[0].hot)
-        for cells, other in zip(self.cells[1:], maps[1:], strict=True):
-            cover = self.cells[0].covered(which, cells.only(other.hot).polygons())
-            which = which[cover >= self.settings.overlap]
-        return which
+        holds = np.full((len(maps) - 1, len(self.cells[0])), np.nan)
+        for nth, (cells, other) in enumerate(zip(self.cells[1:], maps[1:], strict=True)):
+            holds[nth, which] = self.cells[0].covered(which, cells.only(other.hot).polygons())
+        return holds
 
 
 def survey(ground: Ground, settings: Settings = Settings()) -> Survey:

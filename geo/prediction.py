@@ -14,8 +14,8 @@ BASELINE = "prior_counts"
 
 HALF_LIFE_STEPS = 3.0
 
-BEYOND_CHANCE = 1.645
-"""Standard errors by which a method must lead the baseline: one-sided, five in a hundred."""
+BY_CHANCE = 0.05
+"""How often one of the other methods may be shown although none is better than the baseline."""
 
 Method = Callable[[NDArray[np.int64], Cells], NDArray[np.float64]]
 """From counts so far, shape (T, n), a score for each cell, shape (n,): higher where more is expected."""
@@ -101,20 +101,18 @@ class Score:
         Of all steps together; NaN without reports.
     lead : float
         Reports a step more than the baseline had.
-    lead_error : float
-        Standard error of the lead.
+    p : float
+        Probability of such a lead or a larger one by chance: one-sided, by Student's t over the steps.
+    beats_baseline : bool
+        Whether the lead is more than chance, after allowing for the number of methods.
     """
 
     hits: float
     pai: float
     pei: float
     lead: float
-    lead_error: float
-
-    @property
-    def beats_baseline(self) -> bool:
-        """Whether its lead is more than chance."""
-        return self.lead > BEYOND_CHANCE * self.lead_error
+    p: float
+    beats_baseline: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,16 +191,28 @@ def where_next(
     scores = {}
     for name, found in hits.items():
         lead = found - hits[BASELINE]
+        p = _p_of_lead(lead)
         scores[name] = Score(
             hits=float(found.sum()),
             pai=float(found.sum()) / total / (chosen / len(cells)) if total else np.nan,
             pei=float(found.sum()) / best if total else np.nan,
             lead=float(lead.mean()),
-            lead_error=float(lead.std(ddof=1) / np.sqrt(held_out)),
+            p=p,
+            beats_baseline=p <= BY_CHANCE / max(len(methods) - 1, 1),
         )
     better = [name for name, score in scores.items() if score.beats_baseline]
     method = max(better, key=lambda name: scores[name].hits, default=BASELINE)
     return WhereNext(method, methods[method](counts, cells), scores, held_out, chosen)
+
+
+def _p_of_lead(lead: NDArray[np.float64]) -> float:
+    """Give the probability of a mean lead as large by chance; steps are few, so by Student's t."""
+    from scipy.special import stdtr  # noqa: PLC0415 (26 MiB that a web server need not hold)
+
+    mean, error = lead.mean(), lead.std(ddof=1) / np.sqrt(len(lead))
+    if not error:
+        return 0.0 if mean > 0 else 1.0
+    return float(stdtr(len(lead) - 1, -mean / error))
 
 
 def _hits(observed: NDArray[np.int64], predicted: NDArray[np.float64], chosen: int) -> float:
