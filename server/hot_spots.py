@@ -231,7 +231,7 @@ def _local_hours(at_s: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Happened:
+class Happened:
     """Incidents that count: x and y in the city's metres, and what is asked of each."""
 
     x: NDArray[np.float64]
@@ -242,8 +242,9 @@ class _Happened:
     code: NDArray[np.int32]
     reports: NDArray[np.int64]
 
-    def only(self, kept: NDArray[np.bool_]) -> "_Happened":
-        return _Happened(
+    def only(self, kept: NDArray[np.bool_]) -> "Happened":
+        """Give those that are marked."""
+        return Happened(
             self.x[kept],
             self.y[kept],
             self.at_s[kept],
@@ -258,45 +259,25 @@ def _moment(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _happened(
-    session: Session, asked: Asked, period: tuple[date, date], ground: Ground, zone: ZoneInfo
-) -> _Happened:
-    """Read what happened, and make incidents of it: one that began before the period is not in it."""
+def spell(period: tuple[date, date], zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Give from when to before when reports are read: some are of incidents that began before."""
     start, end = _moment(period[0], zone), _moment(period[1] + timedelta(days=1), zone)
-    codes = asked.categories
-    if not codes or asked.published:
-        codes = tuple(category.code for category in CATEGORIES)
-    found = hot_spots.places(
-        session,
-        asked.source,
-        (start - timedelta(days=SAME_DAYS), end),
-        codes,
-        _box(ground.area, 4 * asked.width_m) if asked.area_ids or asked.watch_id else None,
-    )
-    of_one = grouped(found, asked.source, codes)
-    first = of_one.first
-    at_s = found.at_s[first]
-    local = _local_hours(at_s, zone)
-    dark = is_dark(
-        (at_s * 1e6).astype("datetime64[us]"),
-        found.lon[first],
-        found.lat[first],
-    )
-    happened = _Happened(
-        x=found.xy_m[first, 0],
-        y=found.xy_m[first, 1],
-        at_s=at_s,
-        month=(local * 3600).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64),
-        dark=dark,
-        code=found.code[first],
-        reports=of_one.reports,
-    )
-    kept = at_s >= start.timestamp()
-    if asked.light is not Light.ANY:
-        kept &= dark if asked.light is Light.DARK else ~dark
-    if asked.weekdays:
-        kept &= np.isin((local // 24 + 3) % 7, asked.weekdays)  # 1970 began on a Thursday
-    return happened.only(kept)
+    return start - timedelta(days=SAME_DAYS), end
+
+
+def codes_of(asked: Asked) -> tuple[str, ...]:
+    """Give the categories that are read, in the order in which they are numbered from 1."""
+    if asked.categories and not asked.published:
+        return asked.categories
+    return tuple(category.code for category in CATEGORIES)
+
+
+def sameness(source: Source, codes: Sequence[str]) -> tuple[dict[str, float] | float, float]:
+    """Give within how many metres, for the number of each code, and days it is one incident."""
+    if source is not Source.REPORTS:
+        return _SAME_POLICE_M, _SAME_POLICE_DAYS
+    radii = {category.code: float(category.duplicate_radius_m) for category in CATEGORIES}
+    return {str(number): radii[code] for number, code in enumerate(codes, 1)}, SAME_DAYS
 
 
 def grouped(found: Places, source: Source, codes: Sequence[str]) -> Incidents:
@@ -309,19 +290,73 @@ def grouped(found: Places, source: Source, codes: Sequence[str]) -> Incidents:
     codes : sequence of str
         Those that the codes of the places count.
     """
-    radius_m: dict[str, float] | float = _SAME_POLICE_M
-    window_days = _SAME_POLICE_DAYS
-    if source is Source.REPORTS:
-        radii = {category.code: float(category.duplicate_radius_m) for category in CATEGORIES}
-        radius_m = {str(number): radii[code] for number, code in enumerate(codes, 1)}
-        window_days = SAME_DAYS
+    radius_m, window_days = sameness(source, codes)
     return incidents(
-        found.xy_m,
-        found.at_s / 86_400,
-        found.code,
-        radius_m=radius_m,
-        window_days=window_days,
+        found.xy_m, found.at_s / 86_400, found.code, radius_m=radius_m, window_days=window_days
     )
+
+
+def that_count(
+    asked: Asked,
+    period: tuple[date, date],
+    first: Places,
+    reports: NDArray[np.int64],
+    zone: ZoneInfo,
+) -> Happened:
+    """Choose the incidents that count: one that began before the period is not in it.
+
+    Parameters
+    ----------
+    asked : Asked
+    period : tuple of (date, date)
+        Local dates, both inclusive.
+    first : Places
+        The first report of each incident.
+    reports : ndarray of int64
+        How many each has.
+    zone : ZoneInfo
+        The city's.
+
+    Returns
+    -------
+    Happened
+    """
+    local = _local_hours(first.at_s, zone)
+    dark = is_dark((first.at_s * 1e6).astype("datetime64[us]"), first.lon, first.lat)
+    kept = first.at_s >= _moment(period[0], zone).timestamp()
+    if asked.light is not Light.ANY:
+        kept &= dark if asked.light is Light.DARK else ~dark
+    if asked.weekdays:
+        kept &= np.isin((local // 24 + 3) % 7, asked.weekdays)  # 1970 began on a Thursday
+    return Happened(
+        x=first.xy_m[:, 0],
+        y=first.xy_m[:, 1],
+        at_s=first.at_s,
+        month=(local * 3600).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64),
+        dark=dark,
+        code=first.code,
+        reports=reports,
+    ).only(kept)
+
+
+def _happened(
+    session: Session, asked: Asked, period: tuple[date, date], ground: Ground, zone: ZoneInfo
+) -> Happened:
+    """Read what happened, and make incidents of it."""
+    codes = codes_of(asked)
+    found = hot_spots.places(
+        session,
+        asked.source,
+        spell(period, zone),
+        codes,
+        _box(ground.area, 4 * asked.width_m) if asked.area_ids or asked.watch_id else None,
+    )
+    of_one = grouped(found, asked.source, codes)
+    first = of_one.first
+    of_each = Places(
+        found.lon[first], found.lat[first], found.xy_m[first], found.at_s[first], found.code[first]
+    )
+    return that_count(asked, period, of_each, of_one.reports, zone)
 
 
 def _box(area: BaseGeometry, margin_m: float) -> tuple[float, float, float, float]:
@@ -365,10 +400,10 @@ def answer(
     compared = area if asked.watch_id is None else area.buffer(AROUND_WATCH_M)
     ground = Ground(area=compared, served=served.union(area))
     tell(10)
-    happened = _happened(session, asked, (asked.since, asked.until), ground, zone)
+    counting = _happened(session, asked, (asked.since, asked.until), ground, zone)
     tell(45)
     laid = survey(ground, Look(Shape.HEXAGON, float(asked.width_m)))
-    sight = _seen(asked, laid, happened, zone)
+    sight = _seen(asked, laid, counting, zone)
     tell(75)
     if asked.then is not None:
         before = _happened(session, asked, asked.then, ground, zone)
@@ -403,7 +438,120 @@ def _listed(sight: Sight, ranked: NDArray[np.int64]) -> list[int]:
     return [*spots[:LISTED_SPOTS], *dense[:LISTED_DENSE].tolist()]
 
 
-def _seen(asked: Asked, laid: Survey, happened: _Happened, zone: ZoneInfo) -> Sight:
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Incidents counted in n cells, the guard ring included: tallies of parts add up to that of all.
+
+    Attributes
+    ----------
+    grids : tuple of ndarray of int64
+        Of each grid of a survey, as `Survey.counts` gives them.
+    months : ndarray of int64, shape (T, n)
+        Of each calendar month of the period, in the first grid, as all that follows.
+    steps : ndarray of int64, shape (S, n)
+        Of steps of about a month, all of one length; none where the period is short.
+    dark : ndarray of int64
+        Those in the dark.
+    reports : ndarray of int64
+        Reports they were told by.
+    """
+
+    grids: tuple[NDArray[np.int64], ...]
+    months: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    dark: NDArray[np.int64]
+    reports: NDArray[np.int64]
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            tuple(one + more for one, more in zip(self.grids, other.grids, strict=True)),
+            self.months + other.months,
+            self.steps + other.steps,
+            self.dark + other.dark,
+            self.reports + other.reports,
+        )
+
+
+def tally(asked: Asked, laid: Survey, happened: Happened, zone: ZoneInfo) -> Tally:
+    """Count incidents.
+
+    Parameters
+    ----------
+    asked : Asked
+    laid : Survey
+    happened : Happened
+        All that count, or a part of them.
+    zone : ZoneInfo
+        The city's.
+
+    Returns
+    -------
+    Tally
+    """
+    cells = laid.cells[0]
+    month, step = happened.month, _step(asked, happened.at_s, zone)
+
+    def counted(mine: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return cells.counts(happened.x[mine], happened.y[mine])
+
+    where = cells.find(happened.x, happened.y)
+    inside = where != NOWHERE
+    return Tally(
+        grids=laid.counts(happened.x, happened.y),
+        months=np.stack([counted(month == one) for one in _months(asked)]),
+        steps=np.array([counted(step == nth) for nth in range(_steps(asked))], np.int64).reshape(
+            -1, len(cells)
+        ),
+        dark=counted(happened.dark),
+        reports=np.bincount(where[inside], happened.reports[inside], len(cells)).astype(np.int64),
+    )
+
+
+def judged(asked: Asked, laid: Survey, counted: Tally) -> Sight:
+    """Say what a tally of all incidents tells; what is at one point it can not tell.
+
+    Parameters
+    ----------
+    asked : Asked
+    laid : Survey
+    counted : Tally
+
+    Returns
+    -------
+    Sight
+        With zeros for `one_point`.
+    """
+    kept = laid.cells[0].asked
+    spots = laid.judge(counted.grids)
+    n = len(spots.cells)
+    change = np.full(n, Change.NONE, "U12")
+    if len(counted.steps) and not spots.too_few:
+        share = laid.settings.false_share
+        change = emerging(laid.cells[0], counted.steps, false_share=share).change.astype("U12")
+    months, reports = counted.months[:, kept], counted.reports[kept]
+    return Sight(
+        cells=spots.cells,
+        counts=spots.counts,
+        reports=reports,
+        lag=spots.lag,
+        expected=spots.expected,
+        z=spots.z,
+        p=spots.p,
+        q=spots.q,
+        verdict=spots.verdict,
+        change=change,
+        spot=spots.spot,
+        dark=counted.dark[kept],
+        one_point=np.zeros(n, np.int64),
+        months=months,
+        then_counts=np.zeros(n, np.int64),
+        then_hot=np.zeros(n, np.bool_),
+        then_q=np.full(n, np.nan),
+        found=_sums(asked, spots, months, reports),
+    )
+
+
+def _seen(asked: Asked, laid: Survey, happened: Happened, zone: ZoneInfo) -> Sight:
     cells = laid.cells[0]
     kind_of = np.array([[*Kind].index(category.kind) for category in CATEGORIES])
     chosen = happened
@@ -423,47 +571,13 @@ def _seen(asked: Asked, laid: Survey, happened: _Happened, zone: ZoneInfo) -> Si
                 if category.code in asked.categories
             ]
             chosen = happened.only(np.isin(happened.code, numbers))
-    spots = laid.judge(laid.counts(chosen.x, chosen.y))
-    months = _months(asked)
-    series = np.stack(
-        [
-            cells.counts(chosen.x[mine], chosen.y[mine])[cells.asked]
-            for month in months
-            for mine in [chosen.month == month]
-        ]
-    )
-    where = cells.find(chosen.x, chosen.y)
-    reports = np.bincount(where[where >= 0], chosen.reports[where >= 0], len(cells)).astype(
-        np.int64
-    )
-    change = np.full(len(spots.cells), Change.NONE, "U12")
-    steps = min(round(asked.days / _STEP_DAYS), _MOST_STEPS)
-    if steps >= _FEWEST_STEPS and not asked.published and not spots.too_few:
-        change = emerging(cells, _steps(asked, cells, chosen, steps, zone)).change.astype("U12")
-    sight = Sight(
-        cells=spots.cells,
-        counts=spots.counts,
-        reports=reports[cells.asked],
-        lag=spots.lag,
-        expected=spots.expected,
-        z=spots.z,
-        p=spots.p,
-        q=spots.q,
-        verdict=spots.verdict,
-        change=change,
-        spot=spots.spot,
-        dark=cells.counts(chosen.x[chosen.dark], chosen.y[chosen.dark])[cells.asked],
-        one_point=_at_one_point(where, chosen, len(cells))[cells.asked],
-        months=series,
-        then_counts=np.zeros(len(spots.cells), np.int64),
-        then_hot=np.zeros(len(spots.cells), np.bool_),
-        then_q=np.full(len(spots.cells), np.nan),
-        found=_sums(asked, spots, series, reports[cells.asked]),
-    )
+    sight = judged(asked, laid, tally(asked, laid, chosen, zone))
+    at_one_point = _at_one_point(cells.find(chosen.x, chosen.y), chosen, len(cells))
+    sight = _with(sight, one_point=at_one_point[cells.asked])
     return _published(asked, sight, kinds) if asked.published else sight
 
 
-def _at_one_point(where: NDArray[np.int64], happened: _Happened, cells: int) -> NDArray[np.int64]:
+def _at_one_point(where: NDArray[np.int64], happened: Happened, cells: int) -> NDArray[np.int64]:
     """Count for each cell the incidents at its busiest point, to the decimetre."""
     inside = where != NOWHERE
     points = np.column_stack([happened.x, happened.y])[inside].round(1)
@@ -496,19 +610,22 @@ def _months(asked: Asked) -> range:
     return range(first, last + 1)
 
 
-def _steps(
-    asked: Asked, cells: Cells, happened: _Happened, steps: int, zone: ZoneInfo
-) -> NDArray[np.int64]:
-    """Count in steps of the same length, about a month each."""
+def _steps(asked: Asked) -> int:
+    """Give the number of steps in which change is looked for: about a month each, or none."""
+    steps = min(round(asked.days / _STEP_DAYS), _MOST_STEPS)
+    return 0 if asked.published or steps < _FEWEST_STEPS else steps
+
+
+def _step(asked: Asked, at_s: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """Give the step of each moment; all are of the same length."""
     start = _moment(asked.since, zone).timestamp()
-    length = (_moment(asked.until + timedelta(days=1), zone).timestamp() - start) / steps
-    step = np.floor((happened.at_s - start) / length).astype(np.int64)
-    return np.stack(
-        [cells.counts(happened.x[step == nth], happened.y[step == nth]) for nth in range(steps)]
+    length = (_moment(asked.until + timedelta(days=1), zone).timestamp() - start) / (
+        _steps(asked) or 1
     )
+    return np.floor((at_s - start) / length).astype(np.int64)
 
 
-def _compared(asked: Asked, laid: Survey, sight: Sight, before: _Happened) -> Sight:
+def _compared(asked: Asked, laid: Survey, sight: Sight, before: Happened) -> Sight:
     """Set what is found beside an earlier period.
 
     If nothing had changed, the reports of both periods in a neighbourhood would be shared out by the
