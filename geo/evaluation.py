@@ -6,6 +6,7 @@ the mean): show that beside every figure, and match controls that were as bad.
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from statistics import NormalDist
 
@@ -119,6 +120,11 @@ class Assessment:
     tne: float | None
     confidence: float
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether a fall that is possible at all would be seen four times out of five."""
+        return self.detectable <= self.expected_after
+
 
 def assess(
     treated: BeforeAfter,
@@ -186,6 +192,75 @@ def assess(
         tne=_net_effect(treated, control, spill_over),
         confidence=confidence,
     )
+
+
+def outlook(
+    treated: int,
+    control: int,
+    spill_over: int = 0,
+    spill_over_control: int = 0,
+    *,
+    before_weight: float = 1.0,
+    controls: int = 1,
+    overdispersion: float = 1.0,
+) -> Assessment:
+    """Say before an action what could be seen of it afterwards, from the reports there were so far.
+
+    Parameters
+    ----------
+    treated, control, spill_over, spill_over_control : int
+        Reports before; those of controls summed up.
+    before_weight : float
+        By how much longer the period before is than the one after.
+    controls : int
+        Places that the control consists of.
+    overdispersion : float
+
+    Returns
+    -------
+    Assessment
+        As if nothing changed. `expected_after` and `detectable` are what to look at: a smaller fall is
+        not to be seen, and none at all where it is more than what is expected.
+    """
+
+    def unchanged(before: int, places: int) -> BeforeAfter:
+        return BeforeAfter(before, round(before / before_weight), before_weight * places, places)
+
+    return assess(
+        unchanged(treated, 1),
+        unchanged(control, controls),
+        unchanged(spill_over, 1),
+        unchanged(spill_over_control, controls),
+        overdispersion=overdispersion,
+    )
+
+
+def seasonal_overlap(before: tuple[date, date], after: tuple[date, date]) -> float:
+    """Say how far two periods cover the same months of the year.
+
+    Parameters
+    ----------
+    before, after : tuple of (date, date)
+        First and last day.
+
+    Returns
+    -------
+    float
+        1 where both spread alike over the months, 0 where they have no month in common.
+
+    Examples
+    --------
+    >>> year, summer = (date(2025, 1, 1), date(2025, 12, 31)), (date(2026, 6, 1), date(2026, 8, 31))
+    >>> round(seasonal_overlap(year, year), 2), round(seasonal_overlap(year, summer), 2)
+    (1.0, 0.25)
+    """
+
+    def shares(period: tuple[date, date]) -> NDArray[np.float64]:
+        days = np.arange(np.datetime64(period[0], "D"), np.datetime64(period[1], "D") + 1)
+        months = days.astype("datetime64[M]").astype(np.int64) % 12
+        return np.bincount(months, minlength=12) / len(days)
+
+    return float(np.minimum(shares(before), shares(after)).sum())
 
 
 def overdispersion(before: NDArray[np.int64]) -> float:

@@ -1,4 +1,5 @@
 from data.models.area import Area, AreaLayer, AreaPiece
+from data.models.assessment import Assessment, AssessmentVerdict
 from data.models.association import (
     JoinRequest,
     Meeting,
@@ -82,6 +83,8 @@ __all__ = [
     "Area",
     "AreaLayer",
     "AreaPiece",
+    "Assessment",
+    "AssessmentVerdict",
     "Assignment",
     "Attempt",
     "AuditEntry",

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from geo.evaluation import (
     Outcome,
     assess,
     matched_controls,
+    outlook,
     overdispersion,
+    seasonal_overlap,
     spill_over_buffer,
 )
 
@@ -179,3 +182,56 @@ def test_the_buffer_lies_around_the_area_and_inside_the_served_one():
     assert ring.bounds == (0, -50, 150, 150)
     assert ring.intersection(block).area == 0
     assert spill_over_buffer(block, 50).bounds == (-50, -50, 150, 150)
+
+
+def test_what_could_be_seen_is_known_beforehand():
+    before = outlook(120, 3 * 110, before_weight=2.0, controls=3)
+    assert before.wdd.value == pytest.approx(0, abs=1)
+    assert before.expected_after == pytest.approx(60, abs=1)
+    assert before.can_tell
+    assert not outlook(10, 10).can_tell
+    assert outlook(120, 330, controls=3).detectable < outlook(120, 110).detectable
+
+
+def test_more_controls_make_the_interval_narrower_and_leave_the_estimate():
+    one = assess(BeforeAfter(100, 60), BeforeAfter(100, 90))
+    three = assess(BeforeAfter(100, 60), BeforeAfter(300, 270, 3, 3))
+    assert three.wdd.value == one.wdd.value == -30
+    assert three.wdd_error < one.wdd_error
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "overlap"),
+    [
+        ((date(2025, 1, 1), date(2025, 12, 31)), (date(2026, 1, 1), date(2026, 12, 31)), 1.0),
+        ((date(2025, 1, 1), date(2025, 3, 31)), (date(2025, 7, 1), date(2025, 9, 30)), 0.0),
+        ((date(2025, 6, 1), date(2025, 8, 31)), (date(2026, 6, 1), date(2026, 8, 31)), 1.0),
+        ((date(2025, 6, 1), date(2025, 7, 31)), (date(2025, 7, 1), date(2025, 8, 31)), 0.5),
+    ],
+)
+def test_seasons_that_are_compared_are_told(before, after, overlap):
+    assert seasonal_overlap(before, after) == pytest.approx(overlap, abs=0.02)
+    assert seasonal_overlap(after, before) == pytest.approx(overlap, abs=0.02)
+
+
+def test_without_an_effect_the_interval_covers_zero_however_reports_cluster():
+    """With weights for time and controls, a buffer, and phi from the months before."""
+    rng = np.random.default_rng(8)
+    controls, months_before, months_after, burst = 3, 12, 6, 2
+    covered, ratios, runs = 0, 0, 1_000
+    for _ in range(runs):
+        season = rng.gamma(60, 1 / 60, months_before + months_after)
+        level = np.array([9.0] + [8.0] * controls + [6.0] + [6.0] * controls)
+        months = burst * rng.poisson(level[:, None] / burst * season)
+        before, after = months[:, :months_before], months[:, months_before:].sum(axis=1)
+        phi = overdispersion(before)
+        sums, weight = before.sum(axis=1), months_before / months_after
+        each = [
+            BeforeAfter(int(sums[of].sum()), int(after[of].sum()), weight * len(of), float(len(of)))
+            for of in ([0], [1, 2, 3], [4], [5, 6, 7])
+        ]
+        found = assess(*each, overdispersion=phi)
+        covered += found.wdd.low <= 0 <= found.wdd.high
+        ratios += found.irr.low <= 1 <= found.irr.high
+    assert 0.93 < covered / runs < 0.97
+    assert 0.92 < ratios / runs < 0.985
