@@ -29,6 +29,7 @@ from geo import false_discovery
 from geo.categories import CATEGORIES
 from geo.crs import to_stored
 from geo.emerging import Change, emerging
+from geo.exposure import Exposure, Households, Streets
 from geo.grids import NOWHERE, Cells, Grid, Shape
 from geo.hot_spots import VERSION, Ground, HotSpots, Survey, Verdict, survey
 from geo.hot_spots import Settings as Look
@@ -36,11 +37,12 @@ from geo.incidents import Incidents, incidents
 from geo.kinds import Kind
 from geo.sun import is_dark
 from geo.suppression import publishable
+from server import hot_spot_patterns
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-METHOD = VERSION * 100 + 3
+METHOD = VERSION * 100 + 4
 """Version of the statistics, and of what is done around them."""
 
 LIGHT = 20_000
@@ -61,6 +63,9 @@ SAME_DAYS = 7.0
 _SAME_POLICE_M, _SAME_POLICE_DAYS = 5.0, 1 / 24
 """The police write a row for each person: those of one hour and one place are one incident."""
 
+HELD_AGAINST = ("wider", "shifted")
+"""What a firm hot spot must hold against, in the order of `HotSpots.holds`: a name for each grid."""
+
 LISTED_SPOTS, LISTED_DENSE = 25, 10
 _FEWEST_STEPS, _MOST_STEPS, _STEP_DAYS = 4, 24, 30.4
 _RIGHTS_CHANGED = "the rights of whoever asked have changed"
@@ -74,6 +79,19 @@ class Light(StrEnum):
     ANY = ""
     DARK = "dark"
     DAY = "day"
+
+
+class Measure(StrEnum):
+    """What incidents are measured against."""
+
+    CELL = ""
+    """Every cell is as likely as any other."""
+
+    STREET = "street"
+    """The length of its streets."""
+
+    HOME = "home"
+    """The number of its homes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,9 @@ class Asked:
         Where, and the whole city without.
     watch_id : int or None
     width_m : int
+    shape : Shape
+        Of a cell.
+    measure : Measure
     published : bool
         Whether the answer is for everybody.
     """
@@ -111,6 +132,8 @@ class Asked:
     area_ids: tuple[int, ...] = ()
     watch_id: int | None = None
     width_m: int = 200
+    shape: Shape = Shape.HEXAGON
+    measure: Measure = Measure.CELL
     published: bool = False
 
     @property
@@ -145,8 +168,17 @@ def read(written: Mapping[str, Any]) -> Asked:
         for name in ("since", "until", "then_since", "then_until")
     }
     lists = {name: tuple(written[name]) for name in ("weekdays", "categories", "area_ids")}
-    kinds = {"source": Source(written["source"]), "light": Light(written["light"])}
+    kinds = {
+        "source": Source(written["source"]),
+        "light": Light(written["light"]),
+        "shape": Shape(written["shape"]),
+        "measure": Measure(written["measure"]),
+    }
     return Asked(**{**written, **days, **lists, **kinds})
+
+
+class NothingToMeasureBy(ValueError):  # noqa: N818 (it is the name of what happened)
+    """No streets, or no homes, have been imported."""
 
 
 class NoGround(ValueError):  # noqa: N818 (it is the name of what happened)
@@ -167,6 +199,8 @@ class Sight:
     verdict, change : ndarray of str
         A `Verdict` and a `Change` each.
     spot : ndarray of int64
+    holds : ndarray of float, shape (g, n)
+        As `geo.hot_spots.HotSpots`, for each of `HELD_AGAINST`. Without rows for everybody.
     dark : ndarray of int64
         Incidents in the dark.
     one_point : ndarray of int64
@@ -193,6 +227,7 @@ class Sight:
     verdict: NDArray[np.str_]
     change: NDArray[np.str_]
     spot: NDArray[np.int64]
+    holds: NDArray[np.float64]
     dark: NDArray[np.int64]
     one_point: NDArray[np.int64]
     months: NDArray[np.int64]
@@ -222,12 +257,17 @@ class Sight:
 
 def _local_hours(at_s: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Give the hours since 1970 on the city's clocks."""
-    hours, which = np.unique(np.floor(at_s / 3600).astype(np.int64), return_inverse=True)
-    offsets = [
+    if not len(at_s):
+        return np.empty(0, np.int64)
+    hours = np.floor(at_s / 3600).astype(np.int64)
+    first = int(hours.min())
+    seen = np.flatnonzero(np.bincount(hours - first))
+    offsets_s = np.zeros(seen[-1] + 1)
+    offsets_s[seen] = [
         (datetime.fromtimestamp(hour * 3600, zone).utcoffset() or timedelta()).total_seconds()
-        for hour in hours.tolist()
+        for hour in (seen + first).tolist()
     ]
-    return np.floor(at_s / 3600 + np.asarray(offsets, np.float64)[which] / 3600).astype(np.int64)
+    return np.floor((at_s + offsets_s[hours - first]) / 3600).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -390,7 +430,7 @@ def answer(
 
     Raises
     ------
-    NoGround
+    NoGround, NothingToMeasureBy
     """
     read_at = datetime.now(UTC)
     served = hot_spots.area(session, (), None)
@@ -398,30 +438,68 @@ def answer(
     if served is None or area is None:
         raise NoGround
     compared = area if asked.watch_id is None else area.buffer(AROUND_WATCH_M)
-    ground = Ground(area=compared, served=served.union(area))
+    ground = Ground(
+        area=compared,
+        served=served.union(area),
+        exposure=_exposure(session, asked, _box(compared, 4 * asked.width_m)),
+    )
     tell(10)
     counting = _happened(session, asked, (asked.since, asked.until), ground, zone)
-    tell(45)
-    laid = survey(ground, Look(Shape.HEXAGON, float(asked.width_m)))
+    tell(40)
+    laid = survey(ground, Look(asked.shape, float(asked.width_m)))
     sight = _seen(asked, laid, counting, zone)
-    tell(75)
+    tell(65)
     if asked.then is not None:
         before = _happened(session, asked, asked.then, ground, zone)
         sight = _compared(asked, laid, sight, before)
     if asked.watch_id is not None:
         sight = _within(sight, shapely.intersects(sight.cells.polygons(), area))
+    tell(75)
+    patterns: dict[str, Any] = {}
+    if not asked.published:
+        patterns = hot_spot_patterns.found(
+            sight.cells,
+            (counting.x, counting.y, counting.at_s),
+            (_moment(asked.since, zone), _moment(asked.until + timedelta(days=1), zone)),
+        )
     tell(95)
-    ranked = sight.ranked()
-    listed = _listed(sight, ranked)
+    listed = _listed(sight, sight.ranked())
+    next_ = (patterns.get("where_next") or {}).get("cells", [])
     lon, lat = sight.lonlat
-    names = hot_spots.named_places(session, [(float(lon[one]), float(lat[one])) for one in listed])
+    names = hot_spots.named_places(
+        session, [(float(lon[one]), float(lat[one])) for one in (*listed, *next_)]
+    )
     found = {
         **sight.found,
+        **patterns,
         "listed": [
-            {"cell": int(one), "name": name} for one, name in zip(listed, names, strict=True)
+            {"cell": int(one), "name": name}
+            for one, name in zip(listed, names[: len(listed)], strict=True)
         ],
+        "next_names": names[len(listed) :],
     }
     return Answer(read_at, found, _packed(sight))
+
+
+def _exposure(
+    session: Session, asked: Asked, box: tuple[float, float, float, float]
+) -> Exposure | None:
+    """Give what incidents are measured against.
+
+    Raises
+    ------
+    NothingToMeasureBy
+    """
+    exposure: Exposure | None = None
+    if asked.measure is Measure.STREET:
+        lines = hot_spots.streets(session, box)
+        exposure = Streets(lines) if lines else None
+    elif asked.measure is Measure.HOME:
+        areas, households = hot_spots.homes(session, box)
+        exposure = Households(areas, households) if areas else None
+    if exposure is None and asked.measure is not Measure.CELL:
+        raise NothingToMeasureBy(asked.measure)
+    return exposure
 
 
 def _listed(sight: Sight, ranked: NDArray[np.int64]) -> list[int]:
@@ -488,22 +566,23 @@ def tally(asked: Asked, laid: Survey, happened: Happened, zone: ZoneInfo) -> Tal
     -------
     Tally
     """
-    cells = laid.cells[0]
-    month, step = happened.month, _step(asked, happened.at_s, zone)
-
-    def counted(mine: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return cells.counts(happened.x[mine], happened.y[mine])
-
-    where = cells.find(happened.x, happened.y)
+    n = len(laid.cells[0])
+    where = laid.cells[0].find(happened.x, happened.y)
     inside = where != NOWHERE
+    where, which = where[inside], happened.only(inside)
+
+    def counted(part: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+        return np.bincount(part * n + where, minlength=parts * n).reshape(parts, n)
+
+    months, steps = _months(asked), _steps(asked)
     return Tally(
         grids=laid.counts(happened.x, happened.y),
-        months=np.stack([counted(month == one) for one in _months(asked)]),
-        steps=np.array([counted(step == nth) for nth in range(_steps(asked))], np.int64).reshape(
-            -1, len(cells)
-        ),
-        dark=counted(happened.dark),
-        reports=np.bincount(where[inside], happened.reports[inside], len(cells)).astype(np.int64),
+        months=counted(which.month - months.start, len(months)),
+        steps=counted(_step(asked, which.at_s, zone), steps)
+        if steps
+        else np.empty((0, n), np.int64),
+        dark=np.bincount(where[which.dark], minlength=n),
+        reports=np.bincount(where, which.reports, n).astype(np.int64),
     )
 
 
@@ -541,6 +620,7 @@ def judged(asked: Asked, laid: Survey, counted: Tally) -> Sight:
         verdict=spots.verdict,
         change=change,
         spot=spots.spot,
+        holds=spots.holds,
         dark=counted.dark[kept],
         one_point=np.zeros(n, np.int64),
         months=months,
@@ -580,8 +660,10 @@ def _seen(asked: Asked, laid: Survey, happened: Happened, zone: ZoneInfo) -> Sig
 def _at_one_point(where: NDArray[np.int64], happened: Happened, cells: int) -> NDArray[np.int64]:
     """Count for each cell the incidents at its busiest point, to the decimetre."""
     inside = where != NOWHERE
-    points = np.column_stack([happened.x, happened.y])[inside].round(1)
-    _points, first, counts = np.unique(points, axis=0, return_index=True, return_counts=True)
+    east, north = (
+        np.rint(10 * metres[inside]).astype(np.int64) for metres in (happened.x, happened.y)
+    )
+    _points, first, counts = np.unique((east << 32) + north, return_index=True, return_counts=True)
     most = np.zeros(cells, np.int64)
     np.maximum.at(most, where[inside][first], counts)
     return most
@@ -598,6 +680,8 @@ def _sums(
         "too_few": bool(spots.too_few),
         "spots": int(spots.spot.max(initial=NOWHERE)) + 1,
         "least_p": float(spots.least_p),
+        "left_out": int(spots.left_out),
+        "not_measured": int(np.count_nonzero(spots.verdict == Verdict.NOT_MEASURED)),
         "first_month": str(np.datetime64(int(first), "M")),
         "months": series.sum(axis=1).tolist(),
         "suppressed": 0,
@@ -704,6 +788,7 @@ def _published(asked: Asked, sight: Sight, kinds: NDArray[np.int64] | None) -> S
         verdict=sight.verdict[shown],
         change=np.full(n, Change.NONE, "U12"),
         spot=spot,
+        holds=np.zeros((0, n)),
         dark=zeros,
         one_point=zeros,
         months=np.zeros((0, n), np.int64),
@@ -732,6 +817,7 @@ _NUMBERS = (
     "p",
     "q",
     "spot",
+    "holds",
     "dark",
     "one_point",
     "months",
@@ -744,6 +830,7 @@ def _packed(sight: Sight) -> bytes:
     np.savez_compressed(
         file,
         width_m=sight.cells.grid.width_m,
+        shape=str(sight.cells.grid.shape),
         cell_q=sight.cells.q,
         cell_r=sight.cells.r,
         verdict=np.array([_VERDICTS.index(Verdict(one)) for one in sight.verdict], np.int8),
@@ -757,7 +844,7 @@ def unpacked(kept: bytes, found: Mapping[str, Any]) -> Sight:
     """Read what `answer` packed."""
     with np.load(io.BytesIO(kept), allow_pickle=False) as columns:
         n = len(columns["cell_q"])
-        grid = Grid(Shape.HEXAGON, float(columns["width_m"]))
+        grid = Grid(Shape(str(columns["shape"])), float(columns["width_m"]))
         return Sight(
             cells=Cells(grid, columns["cell_q"], columns["cell_r"], np.ones(n, np.bool_)),
             verdict=np.array([*map(str, _VERDICTS)])[columns["verdict"]],

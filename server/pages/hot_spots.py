@@ -36,6 +36,7 @@ from server import hot_spot_files
 from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.hot_spot_brief import Named as NamedOnPaper
 from server.hot_spot_brief import brief_page
+from server.hot_spot_sights import sight_of
 from server.hot_spot_words import CHANGES, LIGHTS, MEANINGS, SOURCES, VERDICTS
 from server.hot_spots import (
     LEAST_PUBLISHED,
@@ -48,7 +49,6 @@ from server.hot_spots import (
     NoGround,
     Sight,
     answer,
-    unpacked,
 )
 from server.languages import Language, language
 from server.month_charts import Chart, chart
@@ -361,12 +361,6 @@ def _state(run: Run | None, asked: Asked) -> str:
     return "suppressed" if asked.published and run.found["suppressed"] else "none_found"
 
 
-def _sight(run: Run) -> Sight:
-    assert run.cells is not None
-    assert run.found is not None
-    return unpacked(run.cells, run.found)
-
-
 def _query(query: HotSpotQuery, source: Source | None = None) -> str:
     """Write the address of a question anew, of one source alone where one is given."""
     values = query.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -417,7 +411,7 @@ def _view(desk: Desk, asked: Asked, query: HotSpotQuery) -> View:
     rows: Sequence[Row] = ()
     gone = 0
     if run is not None and run.state is AnalysisState.DONE:
-        sight = _sight(run)
+        sight = sight_of(desk.session, run)
         rows = _rows(sight, asked)
         gone = int((sight.then_hot & (sight.spot == NOWHERE)).sum())
     return View(asked.source, asked, state, run, rows, gone, _query(query, asked.source))
@@ -555,7 +549,7 @@ def cells_of_the_map(
     for asked, run in _answered(request, desk, query):
         if run is None or run.state is not AnalysisState.DONE:
             continue
-        sight = _sight(run)
+        sight = sight_of(desk.session, run)
         stands_out = np.zeros(len(sight.cells), np.bool_)
         stands_out[sight.ranked()[:MOST_DRAWN]] = True
         stands_out |= sight.then_hot
@@ -622,7 +616,7 @@ def cell_page(
     back = f"/hotspots?{_query(query)}"
     if run is None or run.state is not AnalysisState.DONE:
         return RedirectResponse(back, 303)
-    sight = _sight(run)
+    sight = sight_of(desk.session, run)
     name = CELL.fullmatch(cell)
     number = sight.number(int(name[1]), int(name[2])) if name else None
     if number is None:
@@ -711,7 +705,7 @@ def cells_as_file(
         return RedirectResponse(f"/hotspots?{_query(query)}", 303)
     if not asked.published:
         _log(desk, "file.read")
-    sight = _sight(run)
+    sight = sight_of(desk.session, run)
     content: str | bytes
     match form:
         case "geojson":
@@ -757,7 +751,9 @@ def brief(request: Request, desk: AtDesk, query: Annotated[HotSpotQuery, Query()
         address=f"/hotspots?{_query(query, asked.source)}",
         now=datetime.now(UTC),
     )
-    written = brief_page(desk.session, desk.settings, spoken, (asked, run, _sight(run)), named)
+    written = brief_page(
+        desk.session, desk.settings, spoken, (asked, run, sight_of(desk.session, run)), named
+    )
     return pdf_response(written, f"hot-spots-{asked.since}-{asked.until}.pdf", spoken)
 
 
