@@ -3,8 +3,7 @@
 A contact is there to be reached by, and a meeting is at an address: those are no findings there.
 """
 
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from data.models import WordsField
@@ -52,7 +51,6 @@ def held(words: Mapping[WordsField, str]) -> dict[WordsField, tuple[Finding, ...
     return {field: some for field, some in found.items() if some}
 
 
-def mark(words: Mapping[WordsField, str], found: Mapping[WordsField, object]) -> str:
-    """Give the mark of words that shall be sent though they are held."""
-    told = "\n".join(f"{field} {words[field]}" for field in sorted(found))
-    return sha256(told.encode()).hexdigest()[:16]
+def sealed(words: Mapping[WordsField, str], found: Collection[WordsField]) -> str:
+    """Give the seal of words that shall be sent though they are held."""
+    return screening.seal(*(f"{field} {words[field]}" for field in sorted(found)))

@@ -63,7 +63,7 @@ from server.problems import Problem
 from server.screening import Finding
 from server.settings import Settings
 from server.visitors import Visitor
-from server.watch_words import LABELS, held, mark
+from server.watch_words import LABELS, held, sealed
 
 router = APIRouter(prefix="/watches", dependencies=[Depends(own_site)], include_in_schema=False)
 
@@ -356,7 +356,7 @@ def change_contact(
         WordsField.MEETING: plain_text(meeting)[:CONTACT_LIMIT],
     }
     found = held({field: text for field, text in words.items() if text != getattr(watch, field)})
-    if found and screened != mark(words, found):
+    if found and screened != sealed(words, found):
         typed = {field.value: text for field, text in words.items()}
         typed["member_contact"] = for_members
         return screen_page(request, watch, f"/watches/{id}/contact", typed, found)
@@ -469,7 +469,7 @@ def add_meeting(
         return _meeting_page(request, session, watch, None, typed, faults=made)
     words = {WordsField.PLACE: made.place, WordsField.NOTE: made.note}
     found = held(words)
-    if found and typed.screened != mark(words, found):
+    if found and typed.screened != sealed(words, found):
         return screen_page(request, watch, f"/watches/{id}/meetings", typed.sent(), found)
     meeting_id = associations.add_meeting(session, id, _shown(made, found, note=""))
     _hold(session, id, meeting_id, words, found)
@@ -496,7 +496,7 @@ def change_meeting(
         return _meeting_page(request, session, watch, meeting_id, typed, faults=made)
     words = {WordsField.PLACE: made.place, WordsField.NOTE: made.note}
     found = held({field: text for field, text in words.items() if text != getattr(before, field)})
-    if found and typed.screened != mark(words, found):
+    if found and typed.screened != sealed(words, found):
         action = f"/watches/{id}/meetings/{meeting_id}"
         return screen_page(request, watch, action, typed.sent(), found)
     associations.change_meeting(session, id, meeting_id, _shown(made, found, note=before.note))

@@ -3,9 +3,8 @@
 import itertools
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Annotated, Literal, TypedDict
 from urllib.parse import urlencode
 
@@ -32,7 +31,7 @@ from data.queries.reports import Held
 from geo.categories import BY_CODE, N_
 from geo.places import plain_text
 from geo.roles import Role
-from server import appeals, keys, report_words, screening, visitors
+from server import appeals, keys, report_words, visitors
 from server.decisions import tell_of_hold, tell_of_photos, tell_of_release, tell_of_text
 from server.dependencies import Chosen, Who, Writing, own_site
 from server.languages import Language
@@ -41,7 +40,7 @@ from server.pages.photos import put, store_of
 from server.pages.watch_words import QueuedWords, queued
 from server.photos import Box, PhotoError, clean
 from server.problems import Problem
-from server.screening import EXPLANATIONS, Concern
+from server.screening import EXPLANATIONS, Marked, marked, screen, seal
 from server.visitors import Visitor
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -64,21 +63,11 @@ REVIEWS: dict[ReviewState, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a text, and why it is held if it is."""
-
-    text: str
-    concern: Concern | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text that waits, with what was found in it, and what would become public without that."""
+    """A text that waits, with what was found in it."""
 
     waiting: WaitingText
-    parts: Sequence[Part]
-    reasons: Sequence[str]
-    preview: str
+    marked: Marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ class Words:
     @property
     def seal(self) -> str:
         """What a form carries that was shown with the warnings about just these words."""
-        return sha256(f"{self.text}\0{self.reason}".encode()).hexdigest()
+        return seal(self.text or "", self.reason)
 
 
 class AgainPage(TypedDict):
@@ -114,7 +103,7 @@ class AgainPage(TypedDict):
     action: str
     kept: Mapping[str, str]
     report_id: int
-    parts: Sequence[Part]
+    marked: Marked | None
     photo_id: int | None
     reason_limit: int
 
@@ -131,17 +120,6 @@ class QueuePage(TypedDict):
     categories: dict[str, str]
     reason_limit: int
     done: str
-
-
-def parts_of(description: str) -> list[Part]:
-    """Cut a text into what is held and what is not."""
-    parts, at = [], 0
-    for finding in screening.screen(description):
-        parts.append(Part(description[at : finding.start]))
-        parts.append(Part(description[finding.start : finding.end], finding.concern))
-        at = finding.end
-    parts.append(Part(description[at:]))
-    return [part for part in parts if part.text]
 
 
 @router.get("/moderation")
@@ -172,12 +150,7 @@ def read_queue(request: Request, visitor: Who, session: Writing, done: str = "")
 
 
 def _marked(waiting: WaitingText) -> MarkedText:
-    parts = parts_of(waiting.description)
-    findings = screening.screen(waiting.description)
-    reasons = dict.fromkeys(EXPLANATIONS[part.concern].reason for part in parts if part.concern)
-    return MarkedText(
-        waiting, parts, list(reasons), screening.preview(waiting.description, findings)
-    )
+    return MarkedText(waiting, marked(waiting.description, screen(waiting.description)))
 
 
 def _words(
@@ -217,7 +190,7 @@ def _words(
                 for one in found
             ]
             for name, written in (("public_text", typed.text or ""), ("reason", typed.reason))
-            if (found := screening.screen(written))
+            if (found := screen(written))
         }
     return Words(typed.text, typed.reason, faults, warnings)
 
@@ -236,7 +209,7 @@ def _again(
         action=request.url.path,
         kept=kept,
         report_id=report_id,
-        parts=parts_of(description),
+        marked=marked(description, screen(description)) if description else None,
         photo_id=photo_id,
         reason_limit=REASON_LIMIT,
     )
@@ -611,73 +584,77 @@ def read_appeal(
     return page(request, "report_appeal.html", context, headers={"Referrer-Policy": "no-referrer"})
 
 
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """An appeal as it was sent."""
+
+    reason: str
+    token: str
+
+
+async def _sent_appeal(
+    reason: Annotated[str, Form()] = "", token: Annotated[str, Form()] = ""
+) -> Appeal:
+    return Appeal(plain_text(reason), token)
+
+
+SentAppeal = Annotated[Appeal, Depends(_sent_appeal)]
+
+
 @router.post("/reports/{id:int}/appeal")
 def appeal(
-    *,
-    request: Request,
-    id: int,
-    visitor: Who,
-    session: Writing,
-    reason: Annotated[str, Form()] = "",
-    token: Annotated[str, Form()] = "",
+    request: Request, id: int, visitor: Who, session: Writing, sent: SentAppeal
 ) -> RedirectResponse:
-    """Ask for another moderator's eyes."""
-    id = min(id, 2**63 - 1)
-    language = request.state.language
-    _author(request, session, visitor, id, token)
-    try:
-        moderation.appeal(session, id, _reason(reason, language))
-    except Decided as error:
-        raise _nothing_to_appeal(language) from error
-    return _appealed(id, token, "#text")
+    """Ask for another moderator's eyes on a text."""
+    return _appeal(request, session, visitor, id, sent=sent, ask=moderation.appeal, part="#text")
 
 
 @router.post("/reports/{id:int}/hold/appeal")
 def appeal_hold(
-    *,
-    request: Request,
-    id: int,
-    visitor: Who,
-    session: Writing,
-    reason: Annotated[str, Form()] = "",
-    token: Annotated[str, Form()] = "",
+    request: Request, id: int, visitor: Who, session: Writing, sent: SentAppeal
 ) -> RedirectResponse:
     """Ask for another moderator's eyes on a report that was taken out of sight."""
-    id = min(id, 2**63 - 1)
-    language = request.state.language
-    _author(request, session, visitor, id, token)
-    try:
-        moderation.appeal_hold(session, id, _reason(reason, language))
-    except Decided as error:
-        raise _nothing_to_appeal(language) from error
-    return _appealed(id, token)
+    return _appeal(request, session, visitor, id, sent=sent, ask=moderation.appeal_hold)
 
 
 @router.post("/reports/{id:int}/photos/{photo_id:int}/appeal")
 def appeal_photo(
-    *,
-    request: Request,
-    id: int,
-    photo_id: int,
-    visitor: Who,
-    session: Writing,
-    reason: Annotated[str, Form()] = "",
-    token: Annotated[str, Form()] = "",
+    *, request: Request, id: int, photo_id: int, visitor: Who, session: Writing, sent: SentAppeal
 ) -> RedirectResponse:
     """Ask for another moderator's eyes on a photo."""
+
+    def ask(session: Session, _report_id: int, reason: str) -> None:
+        moderation.appeal_photo(session, min(photo_id, 2**63 - 1), reason)
+
+    return _appeal(request, session, visitor, id, sent=sent, ask=ask, part="#photos")
+
+
+def _appeal(
+    request: Request,
+    session: Session,
+    visitor: Visitor,
+    id: int,
+    *,
+    sent: Appeal,
+    ask: Callable[[Session, int, str], None],
+    part: str = "",
+) -> RedirectResponse:
+    """Take an appeal, and lead back to where it was written: a part of the page of the report."""
     id = min(id, 2**63 - 1)
-    language = request.state.language
-    _author(request, session, visitor, id, token)
+    _author(request, session, visitor, id, sent.token)
+    _ = request.state.language.gettext
+    if not 0 < len(sent.reason) <= REASON_LIMIT:
+        raise Problem(
+            422,
+            _("Some of this cannot be used"),
+            _("Give a reason, in {most} characters at most.").format(most=REASON_LIMIT),
+        )
     try:
-        moderation.appeal_photo(session, min(photo_id, 2**63 - 1), _reason(reason, language))
+        ask(session, id, sent.reason)
     except Decided as error:
-        raise _nothing_to_appeal(language) from error
-    return _appealed(id, token, "#photos")
-
-
-def _appealed(id: int, token: str, part: str = "") -> RedirectResponse:
-    path = f"/reports/{id}/appeal?{urlencode({'token': token})}" if token else f"/reports/{id}"
-    return RedirectResponse(f"{path}{part}", 303)
+        raise _nothing_to_appeal(request.state.language) from error
+    query = f"/appeal?{urlencode({'token': sent.token})}" if sent.token else ""
+    return RedirectResponse(f"/reports/{id}{query}{part}", 303)
 
 
 def _nothing_to_appeal(language: Language) -> Problem:
@@ -693,18 +670,6 @@ def _moderator(request: Request, visitor: Visitor) -> int:
     visitors.require(request, visitor, MODERATORS)
     assert visitor.person_id is not None
     return visitor.person_id
-
-
-def _reason(typed: str, language: Language) -> str:
-    reason = plain_text(typed)
-    if 0 < len(reason) <= REASON_LIMIT:
-        return reason
-    _ = language.gettext
-    raise Problem(
-        422,
-        _("Some of this cannot be used"),
-        _("Give a reason, in {most} characters at most.").format(most=REASON_LIMIT),
-    )
 
 
 def _decided(language: Language) -> Problem:

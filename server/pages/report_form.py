@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
-from hashlib import sha256
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -28,11 +27,10 @@ from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, view_of
 from layers.reports import Reports
 from layers.street_lights import StreetLights
 from layers.words import words
-from server import limits, screening, submissions
+from server import limits, submissions
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language, language
 from server.pages.map import KINDS, SOMEWHERE, STATUSES, raster
-from server.pages.moderation import Part, parts_of
 from server.pages.page import asset, page
 from server.pages.photos import Received, received
 from server.pages.reports import (
@@ -42,7 +40,7 @@ from server.pages.reports import (
     look_atlas,
     name_of_place,
 )
-from server.screening import EXPLANATIONS, Concern, Explanation
+from server.screening import Marked, marked, seal
 from server.settings import Settings
 from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Stretch, Where
 from server.supporters import neighbour, remember, sender
@@ -174,9 +172,7 @@ class ScreenPage(TypedDict):
     """What is shown to whoever wrote something that points at a person."""
 
     form: ReportForm
-    parts: Sequence[Part]
-    concerns: Mapping[Concern, Explanation]
-    preview: str
+    marked: Marked
     screened: str
 
 
@@ -294,16 +290,12 @@ def _unsent(
 
 def _held(request: Request, form: ReportForm, sent: Sent) -> HTMLResponse | None:
     """Show what in a description points at a person, once; None where nothing does, or it was shown."""
-    description, findings = sent.description, sent.findings
-    mark = sha256(description.encode()).hexdigest()[:16]
-    if not findings or form.screened == mark:
+    if not sent.findings or form.screened == seal(sent.description):
         return None
     context = ScreenPage(
         form=form,
-        parts=parts_of(description),
-        concerns={finding.concern: EXPLANATIONS[finding.concern] for finding in findings},
-        preview=screening.preview(description, findings),
-        screened=mark,
+        marked=marked(sent.description, sent.findings),
+        screened=seal(sent.description),
     )
     return page(request, "report_screen.html", context)
 

@@ -15,35 +15,25 @@ from data.queries.associations import Watch
 from data.queries.watch_words import WaitingWords
 from geo.places import plain_text
 from geo.roles import Role
-from server import screening, visitors
+from server import visitors
 from server.dependencies import Who, Writing, own_site
 from server.pages.page import page
 from server.problems import Problem
-from server.screening import EXPLANATIONS, Finding
-from server.watch_words import LABELS, LIMITS, findings, mark
+from server.screening import Finding, Marked, marked
+from server.watch_words import LABELS, LIMITS, findings, sealed
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a text, and whether it is held."""
-
-    text: str
-    held: bool
-
-
-@dataclass(frozen=True, slots=True)
 class MarkedWords:
-    """Words in parts, why some of them are held, and what is left without those."""
+    """Words, what they are about, and what was found in them."""
 
     label: str
     name: str
     words: str
     limit: int
-    parts: Sequence[Part]
-    reasons: Sequence[tuple[str, str]]
-    preview: str
+    marked: Marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +55,13 @@ class ScreenPage(TypedDict):
 
 
 def marked_words(field: WordsField, words: str, found: Sequence[Finding]) -> MarkedWords:
-    """Cut words into what is held and what is not."""
-    parts, at = [], 0
-    for one in found:
-        parts += [Part(words[at : one.start], False), Part(words[one.start : one.end], True)]
-        at = one.end
-    parts.append(Part(words[at:], False))
-    explained = {one.concern: EXPLANATIONS[one.concern] for one in found}
+    """Give words with what was found in them."""
     return MarkedWords(
         label=LABELS[field],
         name=field.value,
         words=words,
         limit=LIMITS[field],
-        parts=[part for part in parts if part.text],
-        reasons=[(one.reason, one.advice) for one in explained.values()],
-        preview=screening.preview(words, found),
+        marked=marked(words, found),
     )
 
 
@@ -108,7 +90,7 @@ def screen_page(
         action=action,
         typed={name: value for name, value in typed.items() if name not in set(held)},
         marked=[marked_words(field, words[field], found) for field, found in held.items()],
-        screened=mark(words, held),
+        screened=sealed(words, held),
     )
     return page(request, "block_watch_screen.html", context)
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from typing import Annotated, Literal, TypedDict
 from urllib.parse import parse_qsl, urlencode
 
@@ -40,14 +39,13 @@ from server.dependencies import Chosen, Who, Writing, own_site
 from server.fixes import ask_neighbours
 from server.languages import Language
 from server.pages.map import AREAS, KINDS, STATUSES
-from server.pages.moderation import Part, parts_of
 from server.pages.page import page
 from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
 from server.problems import Problem
 from server.report_words import not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
 from server.schemas.filters import OPEN_WORD, Filters
-from server.screening import EXPLANATIONS, Concern, Explanation, screen
+from server.screening import Marked, marked, screen, seal
 from server.settings import Settings
 from server.spreadsheets import csv_text
 from server.visitors import Visitor, require
@@ -161,27 +159,16 @@ class Unreadable(ValueError):  # noqa: N818 (it is the name of what happened)
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """What in a public note seems to be about a person, to be said otherwise or confirmed.
+    """What in a public note seems to be about a person, to be said otherwise or confirmed."""
 
-    Attributes
-    ----------
-    mark : str
-        By which these very words are confirmed.
-    """
-
-    parts: Sequence[Part]
-    concerns: Mapping[Concern, Explanation]
-    mark: str
+    marked: Marked
+    seal: str
 
 
 def _warned(typed: Typed) -> Warned | None:
     note = plain_text(typed.note)
-    mark = sha256(note.encode()).hexdigest()[:16]
-    findings = () if typed.screened == mark else screen(note)
-    if not findings:
-        return None
-    concerns = {finding.concern: EXPLANATIONS[finding.concern] for finding in findings}
-    return Warned(parts_of(note), concerns, mark)
+    findings = () if typed.screened == seal(note) else screen(note)
+    return Warned(marked(note, findings), seal(note)) if findings else None
 
 
 def _warning(language: Language) -> str:

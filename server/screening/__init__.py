@@ -33,10 +33,23 @@ from server.screening.concerns import EXPLANATIONS, Concern, Explanation, Findin
 from server.screening.figures import phones_and_emails
 from server.screening.folding import MARK, Folded, fold
 from server.screening.languages import read_languages
+from server.screening.marked import Marked, Part, marked, preview, seal
 from server.screening.offence import offences
 from server.screening.words import Word, words_of
 
-__all__ = ["EXPLANATIONS", "MARK", "Concern", "Explanation", "Finding", "preview", "screen"]
+__all__ = [
+    "EXPLANATIONS",
+    "MARK",
+    "Concern",
+    "Explanation",
+    "Finding",
+    "Marked",
+    "Part",
+    "marked",
+    "preview",
+    "screen",
+    "seal",
+]
 
 
 def screen(text: str) -> tuple[Finding, ...]:
@@ -57,27 +70,6 @@ def screen(text: str) -> tuple[Finding, ...]:
     while new := _apart(_look(fold(text, found)), text):
         found = sorted([*found, *new], key=lambda finding: finding.start)
     return tuple(found)
-
-
-def preview(text: str, findings: Iterable[Finding]) -> str:
-    """Give what becomes public of a text: `MARK` in place of each part that is held.
-
-    Parameters
-    ----------
-    text : str
-    findings : iterable of Finding
-        As `screen` gives them for this text.
-
-    Returns
-    -------
-    str
-        Screened again, it has no findings.
-    """
-    parts, at = [], 0
-    for finding in findings:
-        parts += [text[at : finding.start], MARK]
-        at = finding.end
-    return "".join([*parts, text[at:]])
 
 
 def _look(folded: Folded) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from server import screening
 from server.languages import language
-from server.screening import EXPLANATIONS, MARK, Concern, preview, screen
+from server.screening import EXPLANATIONS, MARK, Concern, marked, preview, screen, seal
 
 TABLES = Path(screening.__file__).parent
 
@@ -344,6 +344,21 @@ def test_any_text_can_be_screened_and_what_is_shown_has_nothing_left(text):
     shown = preview(text, findings)
     assert screen(shown) == ()
     assert screen(text) == findings
+
+
+@UNHURRIED
+@given(SENTENCES | st.text())
+def test_a_marked_text_is_the_whole_text_in_parts(text):
+    findings = screen(text)
+    cut = marked(text, findings)
+    assert "".join(part.text for part in cut.parts) == text
+    assert [part.concern for part in cut.parts if part.concern] == [f.concern for f in findings]
+    assert [*cut.concerns] == list(dict.fromkeys(finding.concern for finding in findings))
+
+
+def test_a_seal_is_of_just_these_words():
+    assert seal("a", "b") == seal("a", "b")
+    assert len({seal("a", "b"), seal("ab", ""), seal("a b"), seal("b", "a"), seal("")}) == 5
 
 
 @UNHURRIED
