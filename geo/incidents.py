@@ -1,5 +1,6 @@
 """What several reports tell of at once: the incident, which is what statistics count."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ def incidents(
     at_days: NDArray[np.float64],
     categories: NDArray[np.generic],
     *,
-    radius_m: dict[str, float] | float,
+    radius_m: Mapping[str, float] | float,
     window_days: float,
 ) -> Incidents:
     """Group reports of one category that are near each other in place and in time.
@@ -51,7 +52,7 @@ def incidents(
     categories : ndarray, shape (n,)
         Reports of different categories are never linked, so tables may be cut by category and worked
         on apart.
-    radius_m : dict of str to float, or float
+    radius_m : mapping of str to float, or float
         Metres up to which two reports may be of the same thing, for each category or for all.
     window_days : float
 
@@ -67,26 +68,9 @@ def incidents(
     ... ).of_report.tolist()
     [0, 0, 1]
     """
-    from scipy.sparse import coo_array  # noqa: PLC0415 (34 MiB that a web server need not hold)
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 (as above)
-
-    n = len(at_days)
-    links = [np.empty((0, 2), np.int64)]
-    for category in np.unique(categories):
-        mine = np.flatnonzero(categories == category)
-        radius = radius_m[str(category)] if isinstance(radius_m, dict) else radius_m
-        links.extend(
-            mine[pairs]
-            for pairs in close_pairs(
-                points_m[mine], at_days[mine], radius_m=radius, window_days=window_days
-            )
-        )
-    one, other = np.concatenate(links).T
-    _, label = connected_components(
-        coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n)), directed=False
-    )
-    # Of reports at the same moment the one furthest west and south is first, whatever their order.
-    order = np.lexsort((points_m[:, 1], points_m[:, 0], at_days))
+    pairs = linked(points_m, at_days, categories, radius_m=radius_m, window_days=window_days)
+    label = groups(len(at_days), pairs)
+    order = in_order(points_m, at_days)
     _, at = np.unique(label[order], return_index=True)
     at.sort()
     first = order[at]
@@ -94,3 +78,48 @@ def incidents(
     number[label[first]] = np.arange(len(first))
     of_report = number[label]
     return Incidents(of_report, first, np.bincount(of_report, minlength=len(first)))
+
+
+def linked(
+    points_m: NDArray[np.float64],
+    at_days: NDArray[np.float64],
+    categories: NDArray[np.generic],
+    *,
+    radius_m: Mapping[str, float] | float,
+    window_days: float,
+) -> NDArray[np.int64]:
+    """Give each two reports that are linked, once. The parameters are those of `incidents`.
+
+    Returns
+    -------
+    ndarray of int64, shape (m, 2)
+        Places in the order given.
+    """
+    links = [np.empty((0, 2), np.int64)]
+    for category in np.unique(categories):
+        mine = np.flatnonzero(categories == category)
+        radius = radius_m if isinstance(radius_m, float | int) else radius_m[str(category)]
+        links.extend(
+            mine[pairs]
+            for pairs in close_pairs(
+                points_m[mine], at_days[mine], radius_m=radius, window_days=window_days
+            )
+        )
+    return np.concatenate(links)
+
+
+def groups(n: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the number of the group that each of n things is in, of those that pairs link."""
+    from scipy.sparse import coo_array  # noqa: PLC0415 (34 MiB that a web server need not hold)
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 (as above)
+
+    one, other = pairs.T
+    _, group = connected_components(
+        coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n)), directed=False
+    )
+    return np.asarray(group, np.int64)
+
+
+def in_order(points_m: NDArray[np.float64], at_days: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Sort reports by time; of those at the same moment the one furthest west and south is first."""
+    return np.lexsort((points_m[:, 1], points_m[:, 0], at_days))
