@@ -612,10 +612,33 @@ def cell_page(
     request: Request, desk: AtDesk, cell: str, query: Annotated[HotSpotQuery, Query()]
 ) -> HTMLResponse | RedirectResponse:
     """Show one cell: what was counted in it, how sure that is, and what lies near."""
-    asked, run = _answered(request, desk, query)[0]
     back = f"/hotspots?{_query(query)}"
-    if run is None or run.state is not AnalysisState.DONE:
+    found = found_cell(request, desk, query, cell)
+    if found is None:
         return RedirectResponse(back, 303)
+    asked, run, sight, number = found
+    context = _cell(desk.session, request.state.language, (asked, run, sight), number, back)
+    return page(request, "hot_spot_cell.html", context)
+
+
+def found_cell(
+    request: Request, desk: Desk, query: HotSpotQuery, cell: str
+) -> tuple[Asked, Run, Sight, int] | None:
+    """Give a cell as an analysis has it, and write down that it is read.
+
+    Returns
+    -------
+    tuple of (Asked, Run, Sight, int) or None
+        The last is the number of the cell. None where there is no answer, or not yet.
+
+    Raises
+    ------
+    Problem
+        404 where the answer has no such cell.
+    """
+    asked, run = _answered(request, desk, query)[0]
+    if run is None or run.state is not AnalysisState.DONE:
+        return None
     sight = sight_of(desk.session, run)
     name = CELL.fullmatch(cell)
     number = sight.number(int(name[1]), int(name[2])) if name else None
@@ -623,8 +646,7 @@ def cell_page(
         raise _no_cell(request, published=asked.published)
     if not asked.published:
         _log(desk, "cell.read", f"hot_spot_cell {asked.width_m}:{cell}")
-    context = _cell(desk.session, request.state.language, (asked, run, sight), number, back)
-    return page(request, "hot_spot_cell.html", context)
+    return asked, run, sight, number
 
 
 def _no_cell(request: Request, *, published: bool) -> Problem:
