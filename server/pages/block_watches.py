@@ -44,7 +44,7 @@ from geo.categories import N_
 from geo.places import plain_text
 from geo.roles import Role
 from geo.statuses import Status
-from layers.atlas import Atlas, Options, atlas, view_of
+from layers.atlas import Atlas, Mark, Options, atlas, view_of
 from layers.block_watches import BlockWatches
 from layers.reports import Reports
 from server import joining, meetings, screening, visitors
@@ -231,20 +231,29 @@ def kept(request: Request, who: Visitor, id: int) -> None:
         raise Problem(403, _("For its captains"), _("Only captains of this block watch do this."))
 
 
-def _of_watch(request: Request, who: Visitor, id: int, *, captain: bool = False) -> int:
+def belonging(request: Request, who: Visitor, id: int) -> int:
     """Give the person, and refuse whoever is not of a block watch.
 
     Administrators keep every watch and give its roles on the page of each person, but the names of
     its members are for its members.
+
+    Raises
+    ------
+    Problem
     """
     visitors.require(request, who)
-    _ = request.state.language.gettext
     if not who.belongs(id):
+        _ = request.state.language.gettext
         raise Problem(403, _("For its members"), _("Only members of this block watch see this."))
-    if captain:
-        kept(request, who, id)
     assert who.person_id is not None
     return who.person_id
+
+
+def _captain(request: Request, who: Visitor, id: int) -> int:
+    """Give the person, and refuse whoever is no captain of a block watch."""
+    person_id = belonging(request, who, id)
+    kept(request, who, id)
+    return person_id
 
 
 def quarter_of(day: date) -> date:
@@ -252,12 +261,24 @@ def quarter_of(day: date) -> date:
     return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
-def _atlas(code: str, watch: Watch, settings: Settings) -> Atlas:
+def watch_atlas(code: str, watch: Watch, settings: Settings, marks: Sequence[Mark] = ()) -> Atlas:
+    """Give the map of a block watch.
+
+    Parameters
+    ----------
+    code : str
+        Of the language.
+    watch : Watch
+    settings : Settings
+    marks : sequence of Mark
+        Places in it, with numbers.
+    """
     options = Options(
         mode="look",
         asset=asset,
         translate=language(code).gettext,
         raster=raster(settings),
+        marks=tuple(marks),
         ground=("block_watch", watch.id),
     )
     view = view_of(watch.west, watch.south, watch.east, watch.north)
@@ -277,7 +298,7 @@ def read_watch(
     pairs = [("block_watch", str(id))]
     context = WatchPage(
         watch=watch,
-        atlas=_atlas(spoken.code, watch, settings),
+        atlas=watch_atlas(spoken.code, watch, settings),
         open=associations.open_inside(session, id),
         done=associations.done_inside(session, id, datetime.combine(since, time(), settings.zone)),
         done_since=since,
@@ -738,7 +759,7 @@ def read_members(
 ) -> HTMLResponse:
     """Show members to each other."""
     watch = watch_of(request, session, id)
-    own_id = _of_watch(request, who, id)
+    own_id = belonging(request, who, id)
     return _members_page(request, session, watch, own_id, notice=_NOTICES.get(notice, ""))
 
 
@@ -796,7 +817,7 @@ def decide(
 ) -> RedirectResponse:
     """Take somebody in who asked, or refuse, and let them know."""
     watch = watch_of(request, session, id)
-    own_id = _of_watch(request, who, id, captain=True)
+    own_id = _captain(request, who, id)
     if answer in {"approve", "refuse"} and request_id < 2**63:
         approved = answer == "approve"
         with _captains_only(request):
@@ -820,7 +841,7 @@ def invite(
 ) -> HTMLResponse:
     """Make a link that lets people in, and show it this once."""
     watch = watch_of(request, session, id)
-    own_id = _of_watch(request, who, id, captain=True)
+    own_id = _captain(request, who, id)
     _ = request.state.language.gettext
     if not re.fullmatch("[0-9]{1,2}", uses) or not 1 <= int(uses) <= MOST_USES:
         fault = _("Say how many people may use it, from 1 to {most}.").format(most=MOST_USES)
@@ -839,7 +860,7 @@ def revoke(
     request: Request, session: Accounts, who: Who, id: int, invitation_id: int
 ) -> RedirectResponse:
     """Have a link work no longer."""
-    own_id = _of_watch(request, who, id, captain=True)
+    own_id = _captain(request, who, id)
     if invitation_id < 2**63:
         with _captains_only(request):
             associations.revoke(session, id, invitation_id, by_id=own_id)
@@ -857,7 +878,7 @@ def change_member(
     act: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Make a member captain, hand over to them, or end their membership."""
-    own_id = _of_watch(request, who, id, captain=True)
+    own_id = _captain(request, who, id)
     acts = {
         "captain": associations.make_captain,
         "hand_over": associations.hand_over,
@@ -879,7 +900,7 @@ def leave(
     even_last: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Leave a block watch."""
-    own_id = _of_watch(request, who, id)
+    own_id = belonging(request, who, id)
     try:
         associations.leave(session, id, own_id, even_last=bool(even_last))
     except LastCaptain as error:

@@ -24,6 +24,7 @@ from geo.kinds import Kind, Severity
 from geo.places import plain_text, typed_coordinates
 from geo.statuses import Status
 from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, view_of
+from layers.features import Features
 from layers.reports import Reports
 from layers.street_lights import StreetLights
 from layers.words import words
@@ -472,8 +473,13 @@ def _categories() -> dict[Kind, dict[str, list[Category]]]:
     return found
 
 
-@lru_cache(maxsize=16)
-def pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
+@lru_cache(maxsize=64)
+def pick_atlas(
+    code: str,
+    view: View,
+    base: Raster | None,
+    shown: tuple[type[Features], ...] = (Reports, StreetLights),
+) -> Atlas:
     """Give the map on which a place is chosen or a shape drawn, beside a form whose fields search."""
     options = Options(
         mode="pick",
@@ -482,7 +488,7 @@ def pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
         raster=base,
         places="",  # the form's own fields search
     )
-    return atlas((Reports, StreetLights), view, options)
+    return atlas(shown, view, options)
 
 
 def _same_page(

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypedDict
@@ -21,20 +20,26 @@ from data.queries.reports import NearbyReport, NotOpen
 from data.queries.walks import ReportOfWalk, Stop, StopKeyReused, StoredStop, Walk, Wish
 from geo.addresses import LONGEST
 from geo.categories import N_
-from geo.places import plain_text, typed_coordinates
+from geo.places import plain_text
 from geo.statuses import Status
 from geo.walks import QUESTIONS, Compared, Question, Sum, compared, not_looked_at
-from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, safe_json, view_of
-from layers.block_watches import BlockWatches
+from layers.atlas import Atlas, Mark, safe_json, view_of
 from layers.reports import Reports
 from layers.words import words
 from server import limits, visitors
 from server import walks as stops
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
-from server.languages import Language, language
-from server.pages.block_watches import watch_of
+from server.languages import Language
+from server.pages.block_watches import belonging, kept, watch_atlas, watch_of
 from server.pages.map import STATUSES, raster
 from server.pages.page import STATIC, asset, page
+from server.pages.report_form import (
+    Choice,
+    choices_of,
+    offered_place,
+    pick_atlas,
+    typed_place,
+)
 from server.pages.reports import ICONS, in_feet, name_of_place
 from server.positions import Positions
 from server.problems import Problem
@@ -42,7 +47,7 @@ from server.report_words import not_open
 from server.schemas.walks import StopIn, StopOut, StopReport
 from server.settings import Settings
 from server.spreadsheets import csv_text
-from server.submissions import Fault, Named, Pair, Refused, Where
+from server.submissions import Fault, Pair, Refused, Where
 from server.supporters import join, neighbour, remember
 from server.visitors import Visitor
 from server.walks import ScreenedFault, Sender, StopDraft
@@ -184,7 +189,7 @@ class StopPage(TypedDict):
     questions: Sequence[Question]
     typed: Mapping[str, str]
     faults: Sequence[Fault]
-    choices: Sequence[tuple[str, str]]
+    choices: Sequence[Choice]
     token: str
     is_sent: bool
     atlas: Atlas
@@ -216,9 +221,7 @@ def _own_walk(request: Request, session: Session, who: Visitor, id: int) -> Walk
     """Give a walk to members of its block watch, and refuse others."""
     visitors.require(request, who)
     walk = _walk(request, session, id)
-    if not who.belongs(walk.block_watch_id):
-        _ = request.state.language.gettext
-        raise Problem(403, _("For its members"), _("Only members of this block watch see this."))
+    belonging(request, who, walk.block_watch_id)
     return walk
 
 
@@ -291,10 +294,8 @@ def start_walk(
 ) -> Response:
     """Begin a walk."""
     watch = watch_of(request, session, id)
-    visitors.require(request, who)
+    person_id = belonging(request, who, id)
     _ = request.state.language.gettext
-    if not who.belongs(id):
-        raise Problem(403, _("For its members"), _("Only members of this block watch walk here."))
     title = plain_text(title)
     fault = _title_fault(title, request.state.language)
     today = _today(settings)
@@ -306,8 +307,7 @@ def start_walk(
         fault = fault or _("Choose a day of the last 12 months, or of the next 60 days.")
     if fault:
         return _walks_page(request, session, who, watch, day=day, title=title, fault=fault)
-    assert who.person_id is not None
-    made = walks.start(session, id, title=title, walked_on=walked_on, person_id=who.person_id)
+    made = walks.start(session, id, title=title, walked_on=walked_on, person_id=person_id)
     return RedirectResponse(f"/walks/{made}", 303)
 
 
@@ -356,10 +356,11 @@ def _walk_page(
     earlier_sum = None if earlier is None else sums[earlier.id]
     belongs = who.belongs(walk.block_watch_id)
     found = walks.stops(session, id) if belongs else []
+    marks = [Mark(round(stop.latitude, 6), round(stop.longitude, 6), stop.number) for stop in found]
     wishes = walks.wishes(session, id) if belongs else []
     context = WalkPage(
         walk=walk,
-        atlas=_atlas(spoken.code, watch, found, settings),
+        atlas=watch_atlas(spoken.code, watch, settings, marks),
         sum=sums[id],
         rows=compared(sums[id], earlier_sum),
         missed=not_looked_at(sums[id]) if walk.stops else (),
@@ -379,22 +380,6 @@ def _walk_page(
         limit=WALK_TITLE_LIMIT,
     )
     return page(request, "walk.html", context, status=422 if fault else 200)
-
-
-def _atlas(code: str, watch: Watch, found: Sequence[Stop], settings: Settings) -> Atlas:
-    marks = tuple(
-        Mark(round(stop.latitude, 6), round(stop.longitude, 6), stop.number) for stop in found
-    )
-    options = Options(
-        mode="look",
-        asset=asset,
-        translate=language(code).gettext,
-        raster=raster(settings),
-        marks=marks,
-        ground=("block_watch", watch.id),
-    )
-    view = view_of(watch.west, watch.south, watch.east, watch.north)
-    return atlas((BlockWatches, Reports), view, options)
 
 
 def _undecided(
@@ -454,10 +439,9 @@ def delete_walk(
     """Delete a walk with its stops. Its reports stay."""
     visitors.require(request, who)
     walk = _walk(request, session, id)
-    _ = request.state.language.gettext
-    if not who.keeps(walk.block_watch_id):
-        raise Problem(403, _("For its captains"), _("Only captains of this block watch do this."))
+    kept(request, who, walk.block_watch_id)
     if not sure:
+        _ = request.state.language.gettext
         message = _("Tick the box that says so, if the walk shall be deleted.")
         raise Problem(422, _("Nothing was deleted"), message)
     walks.delete(session, id)
@@ -642,12 +626,7 @@ def _where_of(body: StopIn, spoken: Language) -> Where | Fault:
 
 
 def _named(typed: str, spoken: Language) -> Where | Fault:
-    typed = plain_text(typed)
-    if coordinates := typed_coordinates(typed):
-        return Pair(*coordinates)
-    if typed:
-        return Named(typed)
-    return Fault("place", "missing", spoken.gettext(_NO_PLACE))
+    return typed_place(typed) or Fault("place", "missing", spoken.gettext(_NO_PLACE))
 
 
 def _refuse(refused: Refused, spoken: Language) -> NoReturn:
@@ -657,22 +636,13 @@ def _refuse(refused: Refused, spoken: Language) -> NoReturn:
             "field": fault.field,
             "code": fault.code,
             "detail": fault.message,
-            "choices": [{"label": label, "value": value} for label, value in _choices(fault)],
+            "choices": [{"label": one.label, "value": one.value} for one in choices_of(fault)],
         }
         if isinstance(fault, ScreenedFault):
             error["left"] = fault.left
         errors.append(error)
     title = spoken.gettext("Some of this cannot be used")
     raise Problem(422, title, str(refused), errors=errors) from refused
-
-
-def _choices(fault: Fault) -> list[tuple[str, str]]:
-    """Give the places that were perhaps meant, each with what the form sends back."""
-    choices = [(place.label, f"{place.lat},{place.lon}") for place in fault.choices]
-    if fault.meant is not None:
-        found = f"{fault.meant.latitude},{fault.meant.longitude}"
-        choices.append((found.replace(",", ", "), found))
-    return choices
 
 
 @router.get("/walk/{id:int}")
@@ -699,7 +669,7 @@ def _stop_page(
     translate = request.state.language.gettext
     watch = watch_of(request, session, walk.block_watch_id)
     view = view_of(watch.west, watch.south, watch.east, watch.north)
-    made = _pick_atlas(request.state.language.code, view, raster(settings))
+    made = pick_atlas(request.state.language.code, view, raster(settings), (Reports,))
     context = StopPage(
         walk_id=walk.id,
         watch=walk.watch,
@@ -707,7 +677,7 @@ def _stop_page(
         questions=QUESTIONS,
         typed=typed,
         faults=faults,
-        choices=[choice for fault in faults for choice in _choices(fault)],
+        choices=[choice for fault in faults for choice in choices_of(fault)],
         token=token or secrets.token_urlsafe(16),
         is_sent=is_sent,
         atlas=made,
@@ -717,14 +687,6 @@ def _stop_page(
         limits={"note": STOP_NOTE_LIMIT, "address": LONGEST, "most": stops.MOST_STOPS},
     )
     return page(request, "walk_stop.html", context, status=status)
-
-
-@lru_cache(maxsize=64)
-def _pick_atlas(code: str, view: View, base: Raster | None) -> Atlas:
-    options = Options(
-        mode="pick", asset=asset, translate=language(code).gettext, raster=base, places=""
-    )
-    return atlas((Reports,), view, options)
 
 
 def _words(translate: Callable[[str], str]) -> str:
@@ -792,9 +754,8 @@ def send_stop_form(
 def _where_typed(typed: Mapping[str, str], spoken: Language) -> Where | Fault:
     """Read where the stop is: a place that was offered for what was typed, the map, or the text."""
     address = typed.get("address", "")
-    if typed.get("place") and typed.get("place_for") == address:
-        latitude, _comma, longitude = typed["place"].partition(",")
-        return Pair(latitude, longitude, called=plain_text(address))
+    if offered := offered_place(address, typed.get("place", ""), typed.get("place_for", "")):
+        return offered
     if typed.get("lat") or typed.get("lon"):
         return Pair(typed.get("lat"), typed.get("lon"), called=plain_text(address))
     return _named(address, spoken)
