@@ -17,6 +17,7 @@ from server.positions import Positions
 from server.problems import Problem
 from server.settings import Settings
 from server.visitors import Visitor
+from server.ways_back import from_own_page
 
 
 async def _settings(request: Request) -> Settings:
@@ -116,19 +117,8 @@ Places = Annotated[Positions, Depends(_positions)]
 
 
 async def own_site(request: Request) -> None:
-    """Refuse what a page of another site sends in the name of whoever looks at it.
-
-    Programs send neither header, and have no cookie that could be abused.
-    """
-    if request.method in {"GET", "HEAD", "OPTIONS"}:
-        return
-    fetched_from = request.headers.get("sec-fetch-site")
-    if fetched_from is None:
-        origin = request.headers.get("origin")
-        own = origin is None or origin.partition("://")[2] == request.headers.get("host")
-    else:
-        own = fetched_from in {"same-origin", "none"}
-    if not own:
+    """Refuse what a page of another site sends in the name of whoever looks at it."""
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and not from_own_page(request):
         _ = request.state.language.gettext
         raise Problem(
             403,

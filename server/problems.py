@@ -17,11 +17,15 @@ from starlette.exceptions import HTTPException
 
 from server.languages import Language
 from server.pages.page import page
+from server.ways_back import from_own_page
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 3
+
+_AGAIN = {429, 503}
+"""Answers after which the same form may well be taken in a while."""
 
 _SECRET = {"password", "again", "code"}
 """Fields of forms that no page repeats."""
@@ -40,6 +44,8 @@ class Problem(Exception):  # noqa: N818 (the term of RFC 9457)
         What is wrong this time, and what to do.
     headers : mapping, optional
         Headers of the answer.
+    signs_in : bool
+        Whether signing in, perhaps in a stronger way, mends it.
     **members
         Further members of the problem object.
     """
@@ -50,6 +56,8 @@ class Problem(Exception):  # noqa: N818 (the term of RFC 9457)
         title: str,
         detail: str,
         headers: Mapping[str, str] | None = None,
+        *,
+        signs_in: bool = False,
         **members: Any,
     ) -> None:
         super().__init__(detail)
@@ -57,6 +65,7 @@ class Problem(Exception):  # noqa: N818 (the term of RFC 9457)
         self.title = title
         self.detail = detail
         self.headers = headers
+        self.signs_in = signs_in
         self.members = members
 
 
@@ -91,41 +100,63 @@ class Kept:
         What was typed, but for secrets.
     has_files : bool
         Whether files came with it, which a page can not repeat.
+    again : bool
+        Whether the same form may be taken later: after signing in, or a little later.
     """
 
     action: str
     fields: tuple[tuple[str, str], ...]
     has_files: bool
+    again: bool
+
+    @property
+    def words(self) -> list[str]:
+        """What of it somebody wrote in words, to be read and copied."""
+        return [value for _name, value in self.fields if len(value.split()) > 1]
 
 
-async def _kept(request: Request) -> Kept:
+async def _kept(request: Request, problem: Problem) -> Kept | None:
+    """Give the form that is refused, so that whoever sent it loses nothing of it."""
+    # What a page of another site sends is no word of whoever looks at it, and must not be offered to
+    # them to be sent once more.
+    if request.method != "POST" or not _wants_page(request) or not from_own_page(request):
+        return None
     try:
         form = (await request.form()).multi_items()
     except HTTPException:  # it can not be read
         form = []
+    signs_in = any(name in _SECRET and value for name, value in form)
+    if signs_in and problem.status != 401:
+        return None  # without the password there is nothing to send again
     query = request.url.query
     return Kept(
         request.url.path + (f"?{query}" if query else ""),
         tuple((n, v) for n, v in form if isinstance(v, str) and n not in _SECRET),
         any(not isinstance(value, str) and value.filename for _name, value in form),
+        problem.status in _AGAIN or problem.signs_in,
     )
 
 
+async def _refusal(request: Request, problem: Problem) -> Response:
+    """Give the answer of a route that refuses a form, with the form."""
+    return await run_in_threadpool(_answer, request, problem, await _kept(request, problem))
+
+
 def _answer(request: Request, problem: Problem, kept: Kept | None = None) -> Response:
-    if _wants_page(request):
-        return page(
-            request,
-            "problem.html",
-            {
-                "title": problem.title,
-                "detail": problem.detail,
-                "status": problem.status,
-                "kept": kept,
-            },
-            status=problem.status,
-            headers=problem.headers,
-        )
-    return problem_response(problem)
+    if not _wants_page(request):
+        return problem_response(problem)
+    return page(
+        request,
+        "problem.html",
+        {
+            "title": problem.title,
+            "detail": problem.detail,
+            "signs_in": problem.signs_in,
+            "kept": kept,
+        },
+        status=problem.status,
+        headers=problem.headers,
+    )
 
 
 def _of_http(request: Request, error: Exception) -> Response:
@@ -149,7 +180,7 @@ def _of_http(request: Request, error: Exception) -> Response:
     return _answer(request, Problem(error.status_code, title, detail, error.headers))
 
 
-def _of_validation(request: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     _ = request.state.language.gettext
     errors = [
@@ -162,23 +193,31 @@ def _of_validation(request: Request, error: Exception) -> Response:
     what = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in errors)
     if _wants_page(request):
         # Names of parameters help a program; whoever follows a broken link needs a way on.
-        what = _(
-            "The address asks for something this page does not know. Go back to the map and choose "
-            "again."
+        what = (
+            _(
+                "The form did not come as this site makes it, so nothing was changed. Go back, load "
+                "the page again, and send it from there."
+            )
+            if request.method == "POST"
+            else _(
+                "The address asks for something this page does not know. Go back to the map and "
+                "choose again."
+            )
         )
-    return _answer(request, Problem(422, _("Some of this cannot be used"), what, errors=errors))
+    problem = Problem(422, _("Some of this cannot be used"), what, errors=errors)
+    return await _refusal(request, problem)
 
 
-def _of_store(request: Request, error: Exception) -> Response:
+async def _of_store(request: Request, error: Exception) -> Response:
     """Answer for a database that is away or overloaded: try again, nothing is lost."""
     assert isinstance(error, PoolTimeoutError | DBAPIError)
     passing = isinstance(error, PoolTimeoutError | OperationalError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
     if not passing:
-        return _of_fault(request, error)
+        return await run_in_threadpool(_of_fault, request, error)
     logger.warning("The database did not answer in time: %s", type(error).__name__)
-    return _answer(request, busy(request.state.language))
+    return await _refusal(request, busy(request.state.language))
 
 
 def busy(language: Language) -> Problem:
@@ -205,11 +244,7 @@ def _of_fault(request: Request, error: Exception) -> Response:
 
 async def _of_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    # Whose session has ended meanwhile must not lose what they typed. A form of another site never
-    # comes this far (`dependencies.own_site`).
-    sent = error.status == 401 and request.method == "POST" and _wants_page(request)
-    kept = await _kept(request) if sent else None
-    return await run_in_threadpool(_answer, request, error, kept)
+    return await _refusal(request, error)
 
 
 def install(app: FastAPI) -> None:

@@ -153,6 +153,7 @@ def require(request: Request, visitor: Visitor, roles: Iterable[Role] = ()) -> N
             401,
             _("Sign in first"),
             _("This page is for people who are signed in. Sign in, and you come back here."),
+            signs_in=True,
         )
     if roles and not visitor.has(*roles):
         held = {grant.role for grant in visitor.signed_in.grants} & set(roles)
@@ -164,4 +165,5 @@ def require(request: Request, visitor: Visitor, roles: Iterable[Role] = ()) -> N
             )
             if held
             else _("Your account has no role for this page. Ask an administrator of your city."),
+            signs_in=bool(held),
         )

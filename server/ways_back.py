@@ -1,4 +1,4 @@
-"""Where somebody goes on after signing in: the page of ours on which they were."""
+"""Where a request came from, and where somebody goes on after signing in: pages of ours alone."""
 
 import re
 from collections.abc import Iterator
@@ -18,6 +18,15 @@ def own_path(typed: str) -> str:
     Two slashes, or a backslash, which browsers take for one, would lead to another site.
     """
     return typed if _OWN_PATH.fullmatch(typed) else "/"
+
+
+def from_own_page(request: Request) -> bool:
+    """Tell whether a page of ours sent a form, or a program, which has no cookie to be abused."""
+    fetched_from = request.headers.get("sec-fetch-site")
+    if fetched_from is not None:
+        return fetched_from in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")
 
 
 def way_back(request: Request) -> str:

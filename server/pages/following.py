@@ -19,6 +19,7 @@ from data.queries import follows
 from data.queries.follows import Followed, Named, Subject
 from geo.categories import N_
 from geo.crs import in_city_metres
+from server import visitors
 from server.dependencies import Places, Reading, Who, Writing, own_site
 from server.following import name_of, read_token
 from server.languages import Language
@@ -267,15 +268,19 @@ def change(
     pace: Annotated[Pace, Form()],
 ) -> RedirectResponse:
     """Tell sooner or later."""
-    if visitor.person_id is not None and id < 2**63:
+    visitors.require(request, visitor)
+    assert visitor.person_id is not None
+    if id < 2**63:
         follows.change(session, visitor.person_id, id, pace)
     return RedirectResponse("/following", 303)
 
 
 @router.post("/following/{id:int}/stop")
-def stop(id: int, session: Writing, visitor: Who) -> RedirectResponse:
+def stop(request: Request, id: int, session: Writing, visitor: Who) -> RedirectResponse:
     """Follow something no longer."""
-    if visitor.person_id is not None and id < 2**63:
+    visitors.require(request, visitor)
+    assert visitor.person_id is not None
+    if id < 2**63:
         follows.stop(session, visitor.person_id, id)
     return RedirectResponse("/following", 303)
 

@@ -375,3 +375,39 @@ def test_weak_sign_ins_open_no_role_of_the_city(client, engine, town):
     client.cookies.set("porchlight", token)
     for path in (f"/work/{town.report}", "/people", "/moderation", "/work.csv"):
         assert client.get(path).status_code == 403, path
+
+
+def test_what_was_typed_survives_every_refusal(client, engine, town):
+    """Of a sign-in without its second step, of a role that is not there, of a form that is not whole."""
+    administrator, resident = town.askers[-1].person_id, town.askers[1].person_id
+    typed = "first words &amp; a &lt;second&gt; line"
+    weak, refused = 0, set()
+    for path in [path for method, path in routes(client.app) if method == "POST"]:
+        if path.startswith(("/api/", "/sign-", "/invitation")):
+            continue
+        id = town.block_watch if path.startswith("/watches/") else town.report
+        address = filled(path, id)[0]
+        for person_id, strong in ((administrator, False), (resident, True)):
+            client.cookies.clear()
+            signed_in(client, engine, person_id, strong=strong)
+            sent = {"note": "first words & a <second> line", "decision": "made up"}
+            answer = client.post(address, data=sent, headers={"Accept": "text/html"})
+            if answer.status_code not in {403, 409, 422, 429, 503} or "<form" not in answer.text:
+                continue
+            refused.add((answer.status_code, path))
+            assert typed in answer.text or 'id="address"' in answer.text, (path, answer.status_code)
+            if "second step of signing in" in answer.text:
+                weak += 1
+                assert f'name="note" value="{typed}"' in answer.text, path
+                assert 'target="_blank"' in answer.text, path
+    assert weak >= 10
+    assert {(403, "/work/changes"), (422, "/moderation/texts/{id:int}")} <= refused
+
+
+def test_what_another_site_sends_is_not_offered_to_be_sent_again(client, engine, town):
+    signed_in(client, engine, town.askers[-1].person_id)
+    headers = {"Accept": "text/html", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post("/work/changes", data={"note": "words of others"}, headers=headers)
+    assert answer.status_code == 403
+    assert "words of others" not in answer.text
+    assert "Send it again" not in answer.text
