@@ -14,8 +14,13 @@ BASELINE = "prior_counts"
 
 HALF_LIFE_STEPS = 3.0
 
+MOST_HELD_OUT = 16
+"""Steps; so many have 65,536 ways to be leads and lags."""
+
 BY_CHANCE = 0.05
 """How often one of the other methods may be shown although none is better than the baseline."""
+
+_ROUNDING = 1e-12
 
 Method = Callable[[NDArray[np.int64], Cells], NDArray[np.float64]]
 """From counts so far, shape (T, n), a score for each cell, shape (n,): higher where more is expected."""
@@ -102,7 +107,8 @@ class Score:
     lead : float
         Reports a step more than the baseline had.
     p : float
-        Probability of such a lead or a larger one by chance: one-sided, by Student's t over the steps.
+        Probability of such a lead or a larger one if the lead of each step could as well have been a
+        lag: exact, from all signs that the steps could have had.
     beats_baseline : bool
         Whether the lead is more than chance, after allowing for the number of methods.
     """
@@ -167,7 +173,7 @@ def where_next(
     Raises
     ------
     ValueError
-        Where fewer than two steps are held out or none is left to predict from.
+        Where fewer than two steps are held out, or too many, or none is left to predict from.
 
     Notes
     -----
@@ -175,10 +181,10 @@ def where_next(
     more for being on the list bring more reports (Lum and Isaac 2016,
     doi:10.1111/j.1740-9713.2016.00960.x).
     """
-    if not 2 <= held_out < len(counts):
+    if not 2 <= held_out < len(counts) or held_out > MOST_HELD_OUT:
         raise ValueError(
-            f"Of {len(counts)} steps {held_out} can not be held out: keep 2 or more to score on, and "
-            "1 or more before them."
+            f"Of {len(counts)} steps {held_out} can not be held out: keep 2 to {MOST_HELD_OUT} to score "
+            "on, and 1 or more before them."
         )
     chosen = max(1, round(share * len(cells)))
     steps = range(len(counts) - held_out, len(counts))
@@ -206,13 +212,10 @@ def where_next(
 
 
 def _p_of_lead(lead: NDArray[np.float64]) -> float:
-    """Give the probability of a mean lead as large by chance; steps are few, so by Student's t."""
-    from scipy.special import stdtr  # noqa: PLC0415 (26 MiB that a web server need not hold)
-
-    mean, error = lead.mean(), lead.std(ddof=1) / np.sqrt(len(lead))
-    if not error:
-        return 0.0 if mean > 0 else 1.0
-    return float(stdtr(len(lead) - 1, -mean / error))
+    """Give the part of all signs of the steps' leads with which they add up to as much or more."""
+    signs = 1 - 2 * (np.arange(2 ** len(lead))[:, None] >> np.arange(len(lead)) & 1)
+    sums = signs @ lead
+    return float((sums >= sums[0] - _ROUNDING * np.abs(lead).sum()).mean())
 
 
 def _hits(observed: NDArray[np.int64], predicted: NDArray[np.float64], chosen: int) -> float:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.grids import Grid, Shape, cells_meeting
-from geo.prediction import BASELINE, accuracy, where_next
+from geo.prediction import BASELINE, METHODS, accuracy, where_next
 
 CELLS = cells_meeting(Grid(Shape.SQUARE, 100.0), shapely.box(0, 0, 1_000, 1_000))
 cell_pairs = st.lists(
@@ -87,7 +87,36 @@ def test_months_without_reports_score_nothing():
     assert np.isnan(found.scores[BASELINE].pai)
 
 
-@pytest.mark.parametrize("held_out", [1, 9])
+def picks_the_second(counts, cells):
+    return (np.arange(len(cells)) == 1).astype(float)
+
+
+def test_a_lead_that_could_as_well_be_chance_does_not_beat_past_counts():
+    """Ahead by one report in four of six months and behind in two."""
+    counts = np.zeros((12, len(CELLS)), np.int64)
+    counts[:6, 0] = 9
+    counts[6:, 0] = 1
+    counts[6:10, 1] = 2
+    methods = {BASELINE: METHODS[BASELINE], "other": picks_the_second}
+    found = where_next(counts, CELLS, share=0.01, methods=methods)
+    assert found.scores["other"].lead == pytest.approx(2 / 6)
+    assert found.scores["other"].p == 22 / 64
+    assert found.method == BASELINE
+
+
+def test_a_lead_in_each_of_six_months_beats_past_counts():
+    counts = np.zeros((12, len(CELLS)), np.int64)
+    counts[:6, 0] = 90
+    counts[6:, 1] = 1
+    methods = {BASELINE: METHODS[BASELINE], "other": picks_the_second}
+    found = where_next(counts, CELLS, share=0.01, methods=methods)
+    assert found.scores["other"].p == 1 / 64
+    assert found.method == "other"
+
+
+@pytest.mark.parametrize("held_out", [1, 9, 17])
 def test_some_steps_must_be_held_out_and_some_left(held_out):
     with pytest.raises(ValueError, match="held out"):
-        where_next(np.zeros((9, len(CELLS)), np.int64), CELLS, held_out=held_out)
+        where_next(
+            np.zeros((9 + held_out // 17 * 9, len(CELLS)), np.int64), CELLS, held_out=held_out
+        )
