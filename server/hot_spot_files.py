@@ -4,6 +4,8 @@ import csv
 import io
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +14,71 @@ import orjson
 import shapely
 from numpy.typing import NDArray
 
-from data.queries.hot_spots import Run
-from geo.grids import NOWHERE
+from geo.crs import to_stored
+from geo.grids import NOWHERE, Cells
 from server.hot_spots import LEAST_PUBLISHED, Asked, Sight
 
 GEOPACKAGE = "application/geopackage+sqlite3"
 
 
-def made_with(run: Run, asked: Asked) -> dict[str, Any]:
-    """Say how an analysis was made: what was asked, of which rows, by which version of the method."""
-    assert run.read_at is not None
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """Cells as files have them.
+
+    Attributes
+    ----------
+    made : mapping
+        How they were made, as `made_with` says it.
+    cells : Cells
+        Those with something to tell.
+    columns : mapping of str to ndarray
+        Their values.
+    """
+
+    made: Mapping[str, Any]
+    cells: Cells
+    columns: Mapping[str, NDArray[Any]]
+
+    @property
+    def said(self) -> dict[str, str]:
+        """Give how they were made in words."""
+        return {
+            name: value if isinstance(value, str) else orjson.dumps(value).decode()
+            for name, value in self.made.items()
+        }
+
+
+def made_with(asked: Asked, *, method: int, read_at: datetime, **rows: Any) -> dict[str, Any]:
+    """Say how an analysis was made.
+
+    Parameters
+    ----------
+    asked : Asked
+    method : int
+        Version of the method.
+    read_at : datetime
+    **rows
+        Of which rows: their version, or the files they are in.
+
+    Returns
+    -------
+    dict
+    """
     return {
         **asked.written(),
-        "method_version": run.method,
-        "rows_version": run.rows_version,
+        "method_version": method,
+        **rows,
         "seed": None,
         "seed_note": "Nothing is drawn at random: the same rows give the same cells.",
-        "read_at": run.read_at.isoformat(),
-        "cell_shape": "hexagon",
+        "read_at": read_at.isoformat(),
+        "cell_shape": asked.shape,
         "least_published": LEAST_PUBLISHED if asked.published else None,
     }
 
 
-def _columns(sight: Sight, asked: Asked) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
-    """Give which cells are written, and their columns: those with something to tell."""
-    written = (sight.counts > 0) | (sight.spot != NOWHERE) | (sight.then_counts > 0)
+def written(made: Mapping[str, Any], asked: Asked, sight: Sight) -> Written:
+    """Choose the cells that have something to tell, and what is told of them."""
+    shown = (sight.counts > 0) | (sight.spot != NOWHERE) | (sight.then_counts > 0)
     columns: dict[str, NDArray[Any]] = {
         "cell_q": sight.cells.q,
         "cell_r": sight.cells.r,
@@ -62,7 +104,9 @@ def _columns(sight: Sight, asked: Asked) -> tuple[NDArray[np.bool_], dict[str, N
             "then_hot": sight.then_hot,
             "then_q": sight.then_q,
         }
-    return written, {name: column[written] for name, column in columns.items()}
+    return Written(
+        made, sight.cells.only(shown), {name: column[shown] for name, column in columns.items()}
+    )
 
 
 def _rows(columns: Mapping[str, NDArray[Any]]) -> list[list[Any]]:
@@ -74,63 +118,50 @@ def _rows(columns: Mapping[str, NDArray[Any]]) -> list[list[Any]]:
     return [list(row) for row in zip(*lists, strict=True)]
 
 
-def geojson(run: Run, asked: Asked, sight: Sight) -> bytes:
+def geojson(file: Written) -> bytes:
     """Write the cells as GeoJSON (RFC 7946); how they were made is the member `analysis`."""
-    written, columns = _columns(sight, asked)
     features = [
         {
             "type": "Feature",
             "geometry": geometry,
-            "properties": dict(zip(columns, row, strict=True)),
+            "properties": dict(zip(file.columns, row, strict=True)),
         }
-        for geometry, row in zip(sight.cells.only(written).geojson(), _rows(columns), strict=True)
+        for geometry, row in zip(file.cells.geojson(), _rows(file.columns), strict=True)
     ]
-    return orjson.dumps(
-        {"type": "FeatureCollection", "analysis": made_with(run, asked), "features": features}
-    )
+    return orjson.dumps({"type": "FeatureCollection", "analysis": file.made, "features": features})
 
 
-def table(run: Run, asked: Asked, sight: Sight) -> str:
+def table(file: Written) -> str:
     """Write the cells as CSV; lines that begin with # say how they were made."""
-    written, columns = _columns(sight, asked)
-    lon, lat = sight.lonlat
-    file = io.StringIO()
+    lines = io.StringIO()
     # Numbers, and words of the program: nothing that somebody typed, so nothing is neutralised.
-    writer = csv.writer(file)
-    writer.writerows([f"# {name}: {value}"] for name, value in _said(run, asked).items())
-    writer.writerow([*columns, "longitude", "latitude"])
-    places = np.round(np.column_stack([lon, lat])[written], 6).tolist()
-    writer.writerows([*row, *place] for row, place in zip(_rows(columns), places, strict=True))
-    return file.getvalue()
+    writer = csv.writer(lines)
+    writer.writerows([f"# {name}: {value}"] for name, value in file.said.items())
+    writer.writerow([*file.columns, "longitude", "latitude"])
+    middles = to_stored().transform(*file.cells.grid.centres(file.cells.q, file.cells.r))
+    places = np.round(np.column_stack(middles), 6).tolist()
+    writer.writerows([*row, *place] for row, place in zip(_rows(file.columns), places, strict=True))
+    return lines.getvalue()
 
 
-def _said(run: Run, asked: Asked) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else orjson.dumps(value).decode()
-        for name, value in made_with(run, asked).items()
-    }
-
-
-def geopackage(run: Run, asked: Asked, sight: Sight) -> bytes:
+def geopackage(file: Written) -> bytes:
     """Write the cells as GeoPackage, in the city's metres; the table `analysis` says how."""
     from pyogrio import raw  # noqa: PLC0415 (GDAL, which a page need not load)
 
-    written, columns = _columns(sight, asked)
-    cells = sight.cells.only(written)
-    said = _said(run, asked)
+    said = file.said
     with tempfile.TemporaryDirectory(prefix="porchlight-") as folder:
         path = Path(folder) / "hot_spots.gpkg"
         raw.write(
             path,
-            geometry=shapely.to_wkb(cells.polygons()),
+            geometry=shapely.to_wkb(file.cells.polygons()),
             field_data=[
                 column.astype(object) if column.dtype.kind == "U" else column
-                for column in columns.values()
+                for column in file.columns.values()
             ],
-            fields=np.array([*columns], object),
+            fields=np.array([*file.columns], object),
             layer="hot_spots",
             geometry_type="Polygon",
-            crs=cells.grid.crs.to_wkt(),
+            crs=file.cells.grid.crs.to_wkt(),
             driver="GPKG",
         )
         raw.write(
@@ -145,3 +176,27 @@ def geopackage(run: Run, asked: Asked, sight: Sight) -> bytes:
             append=True,
         )
         return path.read_bytes()
+
+
+def geoparquet(file: Written) -> bytes:
+    """Write the cells as GeoParquet, in the city's metres; how they were made is in its metadata."""
+    import pyarrow as pa  # noqa: PLC0415 (40 MiB that a web server need not hold)
+    import pyarrow.parquet as pq  # noqa: PLC0415 (as above)
+
+    from data.partitions import ABOUT, GEOMETRY, geo_metadata  # noqa: PLC0415 (as above)
+
+    outlines = file.cells.polygons()
+    table = pa.table(
+        {
+            **{name: pa.array(column.tolist()) for name, column in file.columns.items()},
+            GEOMETRY: pa.array(shapely.to_wkb(outlines)),
+        }
+    )
+    bounds = shapely.total_bounds(outlines).tolist() if len(outlines) else None
+    metadata = {
+        b"geo": geo_metadata("WKB", "Polygon", file.cells.grid.crs, bounds),
+        ABOUT: orjson.dumps(file.made),
+    }
+    lines = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), lines)
+    return lines.getvalue()

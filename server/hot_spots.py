@@ -389,7 +389,7 @@ def _happened(
         asked.source,
         spell(period, zone),
         codes,
-        _box(ground.area, 4 * asked.width_m) if asked.area_ids or asked.watch_id else None,
+        read_in(asked, ground),
     )
     of_one = grouped(found, asked.source, codes)
     first = of_one.first
@@ -404,6 +404,32 @@ def _box(area: BaseGeometry, margin_m: float) -> tuple[float, float, float, floa
     west, south, east, north = area.bounds
     return to_stored().transform_bounds(
         west - margin_m, south - margin_m, east + margin_m, north + margin_m
+    )
+
+
+def read_in(asked: Asked, ground: Ground) -> tuple[float, float, float, float] | None:
+    """Give the degrees in which reports are read; None for everywhere, where all the city is asked."""
+    if not asked.area_ids and asked.watch_id is None:
+        return None
+    return _box(ground.area, 4 * asked.width_m)
+
+
+def ground_of(session: Session, asked: Asked) -> Ground:
+    """Give where a question looks, and what it measures against.
+
+    Raises
+    ------
+    NoGround, NothingToMeasureBy
+    """
+    served = hot_spots.area(session, (), None)
+    area = hot_spots.area(session, asked.area_ids, asked.watch_id)
+    if served is None or area is None:
+        raise NoGround
+    compared = area if asked.watch_id is None else area.buffer(AROUND_WATCH_M)
+    return Ground(
+        area=compared,
+        served=served.union(area),
+        exposure=_exposure(session, asked, _box(compared, 4 * asked.width_m)),
     )
 
 
@@ -433,16 +459,7 @@ def answer(
     NoGround, NothingToMeasureBy
     """
     read_at = datetime.now(UTC)
-    served = hot_spots.area(session, (), None)
-    area = hot_spots.area(session, asked.area_ids, asked.watch_id)
-    if served is None or area is None:
-        raise NoGround
-    compared = area if asked.watch_id is None else area.buffer(AROUND_WATCH_M)
-    ground = Ground(
-        area=compared,
-        served=served.union(area),
-        exposure=_exposure(session, asked, _box(compared, 4 * asked.width_m)),
-    )
+    ground = ground_of(session, asked)
     tell(10)
     counting = _happened(session, asked, (asked.since, asked.until), ground, zone)
     tell(40)
@@ -453,6 +470,7 @@ def answer(
         before = _happened(session, asked, asked.then, ground, zone)
         sight = _compared(asked, laid, sight, before)
     if asked.watch_id is not None:
+        area = hot_spots.area(session, (), asked.watch_id)
         sight = _within(sight, shapely.intersects(sight.cells.polygons(), area))
     tell(75)
     patterns: dict[str, Any] = {}

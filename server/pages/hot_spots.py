@@ -728,14 +728,19 @@ def cells_as_file(
     if not asked.published:
         _log(desk, "file.read")
     sight = sight_of(desk.session, run)
+    assert run.read_at is not None
+    made = hot_spot_files.made_with(
+        asked, method=run.method, read_at=run.read_at, rows_version=run.rows_version
+    )
+    file = hot_spot_files.written(made, asked, sight)
     content: str | bytes
     match form:
         case "geojson":
-            content, media_type = hot_spot_files.geojson(run, asked, sight), "application/geo+json"
+            content, media_type = hot_spot_files.geojson(file), "application/geo+json"
         case "csv":
-            content, media_type = hot_spot_files.table(run, asked, sight), "text/csv; charset=utf-8"
+            content, media_type = hot_spot_files.table(file), "text/csv; charset=utf-8"
         case "gpkg":
-            content = hot_spot_files.geopackage(run, asked, sight)
+            content = hot_spot_files.geopackage(file)
             media_type = hot_spot_files.GEOPACKAGE
     name = f"hot-spots-{asked.source}-{asked.since}-{asked.until}.{form}"
     return Response(
