@@ -16,10 +16,10 @@ from data.queries import hot_spots, imports, meeting_sheets
 from data.queries.filters import Bounds
 from data.queries.hot_spots import Around, Run, Source
 from geo.crs import to_stored
-from geo.grids import NOWHERE
+from geo.grids import NOWHERE, Shape
 from geo.hot_spots import Verdict
-from server.hot_spot_words import CHANGES, LIGHTS, SOURCES, VERDICTS
-from server.hot_spots import Asked, Light, Sight
+from server.hot_spot_words import CHANGES, LIGHTS, MEASURES, SHAPES, SOURCES, VERDICTS
+from server.hot_spots import Asked, Light, Measure, Sight
 from server.languages import Language
 from server.links import root
 from server.month_charts import Chart, chart
@@ -51,6 +51,8 @@ class SpotOnPaper:
     verdict: str
     change: str
     count: int
+    cells: int
+    firm: int
     dark: int
     chart: Chart
     near: Around
@@ -71,11 +73,14 @@ class Brief(TypedDict):
     hot: str
     dense: str
     spots: Sequence[SpotOnPaper]
+    next_names: Sequence[str]
     chart: Chart
     sources: Mapping[Source, str]
     verdicts: Mapping[str, str]
     changes: Mapping[str, str]
     lights: Mapping[Light, str]
+    measures: Mapping[Measure, str]
+    shapes: Mapping[Shape, str]
     weekdays: Sequence[str]
     categories: Sequence[str]
     address: str
@@ -143,11 +148,14 @@ def brief_page(
             _spot(session, sight, spoken, number, paper.drawn(polygons[cell]).centroid)
             for number, cell in enumerate(listed, 1)
         ],
+        next_names=sight.found["next_names"],
         chart=chart(sight.found["first_month"], sight.found["months"], spoken),
         sources=SOURCES,
         verdicts=VERDICTS,
         changes=CHANGES,
         lights=LIGHTS,
+        measures=MEASURES,
+        shapes=SHAPES,
         weekdays=named.weekdays,
         categories=named.categories,
         address=f"{root(settings)}{named.address}",
@@ -183,13 +191,15 @@ def _spot(session: Session, sight: Sight, spoken: Language, number: int, at: Poi
     )
     count = int(sight.counts[mine].sum())
     (ring,) = sight.cells.only(np.arange(len(sight.cells)) == cell).geojson(7)
-    firm = Verdict.FIRM in set(sight.verdict[mine].tolist())
+    firm = int(np.count_nonzero(sight.verdict[mine] == Verdict.FIRM))
     return SpotOnPaper(
         number=number,
         name=listed["name"],
         verdict=str(Verdict.FIRM if firm else sight.verdict[cell]),
         change=str(sight.change[cell]),
         count=count,
+        cells=len(mine),
+        firm=firm,
         dark=round(100 * int(sight.dark[mine].sum()) / count) if count else 0,
         chart=chart(sight.found["first_month"], sight.months[:, mine].sum(axis=1).tolist(), spoken),
         near=hot_spots.around(session, shapely.geometry.shape(ring), most=3),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from geo.crs import to_stored
 from geo.grids import NOWHERE, Cells
-from server.hot_spots import LEAST_PUBLISHED, Asked, Sight
+from server.hot_spots import HELD_AGAINST, LEAST_PUBLISHED, Asked, Sight
 
 GEOPACKAGE = "application/geopackage+sqlite3"
 
@@ -58,7 +58,7 @@ def made_with(asked: Asked, *, method: int, read_at: datetime, **rows: Any) -> d
         Version of the method.
     read_at : datetime
     **rows
-        Of which rows: their version, or the files they are in.
+        Of which rows: their version, or the files they are in; and what else they tell.
 
     Returns
     -------
@@ -97,6 +97,10 @@ def written(made: Mapping[str, Any], asked: Asked, sight: Sight) -> Written:
             "in_the_dark": sight.dark,
             "at_one_point": sight.one_point,
             "change": sight.change,
+        }
+        # How much of a hot cell is hot on the other grids: it is firm where that is half of each.
+        columns |= {
+            f"held_{grid}": share for grid, share in zip(HELD_AGAINST, sight.holds, strict=True)
         }
     if asked.then is not None:
         columns |= {

@@ -11,6 +11,9 @@ from geo.grids import NOWHERE, Cells
 from geo.near_repeat import knox
 from geo.prediction import where_next
 
+PATTERNS = ("concentration", "near_repeats", "where_next")
+"""Names of what `found` gives."""
+
 Points = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """x and y in the city's metres, and seconds since 1970."""
 
@@ -20,6 +23,9 @@ MOST_PAIRED = 30_000
 """Incidents among which near repeats are looked for: the latest, so that it takes half a second."""
 
 FEWEST_PAIRED = 20
+SEED = 0
+"""Of what is shuffled."""
+
 BY_CHANCE = 0.05
 CURVE_POINTS = 50
 
@@ -87,7 +93,7 @@ def near_repeats(
         return None
     latest = np.argsort(at_days, kind="stable")[-MOST_PAIRED:]
     tests = [
-        knox(points_m[latest], at_days[latest], radius_m=radius_m, window_days=SOON_DAYS)
+        knox(points_m[latest], at_days[latest], radius_m=radius_m, window_days=SOON_DAYS, seed=SEED)
         for radius_m in NEAR_M
     ]
     return {
@@ -95,6 +101,7 @@ def near_repeats(
         "of": len(at_days),
         "first_s": float(at_days[latest[0]] * _DAY_S),
         "window_days": SOON_DAYS,
+        "seed": SEED,
         "rows": [
             {
                 "radius_m": test.radius_m,
@@ -102,7 +109,6 @@ def near_repeats(
                 "expected": test.expected,
                 "p": test.p,
                 "permutations": test.permutations,
-                "seed": test.seed,
                 "beyond_chance": test.p * len(tests) <= BY_CHANCE,
             }
             for test in tests
@@ -146,5 +152,7 @@ def forecast(
             }
             for name, score in made.scores.items()
         },
-        "cells": best[made.predicted[best] > 0].tolist(),
+        "cells": [
+            f"{cells.q[cell]}.{cells.r[cell]}" for cell in best[made.predicted[best] > 0].tolist()
+        ],
     }

@@ -482,7 +482,10 @@ def answer(
         )
     tell(95)
     listed = _listed(sight, sight.ranked())
-    next_ = (patterns.get("where_next") or {}).get("cells", [])
+    next_ = [
+        sight.number(*map(int, name.split(".")))
+        for name in (patterns.get("where_next") or {"cells": []})["cells"]
+    ]
     lon, lat = sight.lonlat
     names = hot_spots.named_places(
         session, [(float(lon[one]), float(lat[one])) for one in (*listed, *next_)]

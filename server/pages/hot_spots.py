@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from data.models import AnalysisState, AreaLayer
 from data.queries import areas, associations, audit, hot_spots
 from data.queries.areas import Named
-from data.queries.hot_spots import Around, Question, Run, Source
-from geo.categories import CATEGORIES, Category
-from geo.grids import NOWHERE
+from data.queries.hot_spots import Around, Measures, Question, Run, Source
+from geo.categories import BY_CODE, CATEGORIES, Category
+from geo.grids import NOWHERE, Shape
 from geo.hot_spots import Verdict
 from geo.roles import Role
 from layers.atlas import Atlas, Options, Raster, atlas, view_of
@@ -36,9 +36,25 @@ from server import hot_spot_files
 from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.hot_spot_brief import Named as NamedOnPaper
 from server.hot_spot_brief import brief_page
+from server.hot_spot_patterns import PATTERNS
 from server.hot_spot_sights import sight_of
-from server.hot_spot_words import CHANGES, LIGHTS, MEANINGS, SOURCES, VERDICTS
+from server.hot_spot_words import (
+    CHANGES,
+    HELD,
+    HOMES_IN,
+    LIGHTS,
+    MEANINGS,
+    MEASURES,
+    METHODS,
+    SHAPES,
+    SHUFFLES,
+    SOURCES,
+    VERDICTS,
+    Odds,
+    odds,
+)
 from server.hot_spots import (
+    HELD_AGAINST,
     LEAST_PUBLISHED,
     LIGHT,
     METHOD,
@@ -46,7 +62,9 @@ from server.hot_spots import (
     WIDTHS_M,
     Asked,
     Light,
+    Measure,
     NoGround,
+    NothingToMeasureBy,
     Sight,
     answer,
 )
@@ -92,6 +110,8 @@ class HotSpotQuery(Filters):
         Literal[150, 200, 300, 400, 600] | None,
         BeforeValidator(lambda word: int(word) if str(word).isdecimal() else _none_if_empty(word)),
     ] = None
+    shape: Annotated[Shape, BeforeValidator(lambda word: word or Shape.HEXAGON)] = Shape.HEXAGON
+    measure: Measure = Measure.CELL
     then_since: Day = Field(None, alias="then_from")
     then_until: Day = Field(None, alias="then_to")
 
@@ -193,6 +213,8 @@ def _asked(
         else ((query.area,) if query.area is not None else standing.area_ids),
         watch_id=watch,
         width_m=query.width or 200,
+        shape=query.shape,
+        measure=query.measure,
     )
     return tuple(
         replace(asked, source=source, categories=_categories(query))
@@ -207,14 +229,14 @@ def _year_before(until: date) -> date:
 
 
 def _categories(query: HotSpotQuery) -> tuple[str, ...]:
-    if not query.kind and not query.category:
-        return ()
+    """Give the codes of what is chosen: chosen categories, and kinds of which none is chosen as a whole."""
+    narrowed = {BY_CODE[code].kind for code in query.category}
     return tuple(
         sorted(
             category.code
             for category in CATEGORIES
-            if (not query.kind or category.kind in query.kind)
-            and (not query.category or category.code in query.category)
+            if category.code in query.category
+            or (category.kind in query.kind and category.kind not in narrowed)
         )
     )
 
@@ -253,8 +275,8 @@ class Row:
         Of the hot spot, from 1; None where merely dense.
     code : str
         Names the cell in addresses.
-    count, cells : int
-        Incidents of the whole hot spot or the dense cell, and cells.
+    count, cells, firm : int
+        Incidents of the whole hot spot or the dense cell, its cells, and those of them that are firm.
     dark : int or None
         Percent of them in the dark.
     then : int or None
@@ -269,6 +291,7 @@ class Row:
     verdict: str
     count: int
     cells: int
+    firm: int
     change: str
     dark: int | None
     then: int | None
@@ -278,13 +301,24 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A cell by its name in addresses, and where it is in words."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One source as the page shows it.
 
     Attributes
     ----------
     state : str
-        "working", "failed", "no_city", "not_measured", "none_found", "suppressed" or "found".
+        "working", "failed", "no_city", "no_measure", "not_measured", "none_found", "suppressed" or
+        "found".
+    next_ : sequence of Place
+        Where the most is to be expected.
     query : str
         Of the address, for this source alone.
     """
@@ -295,6 +329,7 @@ class View:
     run: Run | None
     rows: Sequence[Row]
     gone: int
+    next_: Sequence[Place]
     query: str
 
     @property
@@ -322,9 +357,11 @@ class Desk:
 def _run(desk: Desk, asked: Asked) -> Run | None:
     """Give the answer to a question: the one that is kept, one found now, or a job that works on it.
 
-    None where there is no city to ask about.
+    None where there is no city to ask about, or nothing to measure it against.
     """
     session, zone = desk.session, desk.settings.zone
+    if asked.measure is not Measure.CELL and not _measurable(session, asked.measure):
+        return None
     version = hot_spots.rows_version(session, asked.source)
     question = Question(asked.written(), desk.rights, METHOD, version)
     kept = hot_spots.find(session, question)
@@ -335,7 +372,7 @@ def _run(desk: Desk, asked: Asked) -> Run | None:
     if hot_spots.at_most(session, asked.source, (start, end), LIGHT):
         try:
             found = answer(session, asked, zone)
-        except NoGround:
+        except (NoGround, NothingToMeasureBy):
             return None
         now = hot_spots.rights(session)
         if now != desk.rights:  # a role began or ended meanwhile
@@ -346,9 +383,14 @@ def _run(desk: Desk, asked: Asked) -> Run | None:
     return hot_spots.find(session, question)
 
 
+def _measurable(session: Session, measure: Measure) -> bool:
+    known = hot_spots.measures(session)
+    return bool(known.streets if measure is Measure.STREET else known.homes)
+
+
 def _state(run: Run | None, asked: Asked) -> str:
     if run is None:
-        return "no_city"
+        return "no_city" if asked.measure is Measure.CELL else "no_measure"
     if run.state is AnalysisState.FAILED:
         return "failed"
     if run.state is not AnalysisState.DONE:
@@ -383,15 +425,16 @@ def _rows(sight: Sight, asked: Asked) -> list[Row]:
         spot = int(sight.spot[cell])
         mine = np.flatnonzero(sight.spot == spot) if spot != NOWHERE else np.array([cell])
         count = int(sight.counts[mine].sum())
-        verdicts = set(sight.verdict[mine].tolist())
+        firm = int(np.count_nonzero(sight.verdict[mine] == Verdict.FIRM))
         made.append(
             Row(
                 number=None if spot == NOWHERE else spot + 1,
                 code=f"{sight.cells.q[cell]}.{sight.cells.r[cell]}",
                 name=listed["name"],
-                verdict=str(Verdict.FIRM if Verdict.FIRM in verdicts else sight.verdict[cell]),
+                verdict=str(Verdict.FIRM if firm else sight.verdict[cell]),
                 count=count,
                 cells=len(mine),
+                firm=firm,
                 change=str(sight.change[cell]),
                 dark=round(100 * sight.dark[mine].sum() / count)
                 if count and not asked.published
@@ -409,12 +452,18 @@ def _view(desk: Desk, asked: Asked, query: HotSpotQuery) -> View:
     run = _run(desk, asked)
     state = _state(run, asked)
     rows: Sequence[Row] = ()
+    next_: Sequence[Place] = ()
     gone = 0
     if run is not None and run.state is AnalysisState.DONE:
         sight = sight_of(desk.session, run)
         rows = _rows(sight, asked)
         gone = int((sight.then_hot & (sight.spot == NOWHERE)).sum())
-    return View(asked.source, asked, state, run, rows, gone, _query(query, asked.source))
+        forecast = sight.found.get("where_next") or {"cells": []}
+        next_ = [
+            Place(code, name)
+            for code, name in zip(forecast["cells"], sight.found["next_names"], strict=True)
+        ]
+    return View(asked.source, asked, state, run, rows, gone, next_, _query(query, asked.source))
 
 
 def _log(desk: Desk, what: str, subject: str = "") -> None:
@@ -449,10 +498,17 @@ class HotSpotsPage(TypedDict):
     sources: Mapping[Source, str]
     weekdays: Sequence[str]
     widths: Sequence[int]
+    shapes: Mapping[Shape, str]
+    measures: Mapping[Measure, str]
+    known: Measures
+    homes_in: Mapping[AreaLayer, str]
+    methods: Mapping[str, str]
     verdicts: Mapping[str, str]
     changes: Mapping[str, str]
     least: int
     export: str
+    asked_categories: Sequence[str]
+    unmeasured: str
     working: bool
 
 
@@ -482,10 +538,17 @@ def hot_spots_page(
         sources=SOURCES,
         weekdays=_weekdays(spoken),
         widths=WIDTHS_M,
+        shapes=SHAPES,
+        measures=MEASURES,
+        known=hot_spots.measures(desk.session),
+        homes_in=HOMES_IN,
+        methods=METHODS,
         verdicts=VERDICTS,
         changes=CHANGES,
         least=LEAST_PUBLISHED,
         export=export,
+        asked_categories=_categories(query),
+        unmeasured=_query(query.model_copy(update={"measure": Measure.CELL})),
         working=any(view.state == "working" for view in views),
     )
     return page(request, "hot_spots.html", context)
@@ -594,6 +657,10 @@ class CellPage(TypedDict):
     expected: float
     p: float
     q: float
+    chance: Odds | None
+    false_alarms: Odds | None
+    shuffle: str
+    holds: Sequence[tuple[str, int]]
     dark: int
     one_point: int
     then: int | None
@@ -696,6 +763,14 @@ def _cell(
         expected=float(sight.expected[number]),
         p=float(sight.p[number]),
         q=float(sight.q[number]),
+        chance=odds(float(sight.p[number])),
+        false_alarms=odds(float(sight.q[number])),
+        shuffle=SHUFFLES[asked.measure],
+        holds=[
+            (HELD[grid], round(100 * float(share)))
+            for grid, share in zip(HELD_AGAINST, sight.holds[:, number], strict=False)
+            if share == share  # noqa: PLR0124 (NaN: not hot)
+        ],
         dark=int(sight.dark[number]),
         one_point=int(sight.one_point[number]),
         then=int(sight.then_counts[number]) if asked.then else None,
@@ -730,7 +805,11 @@ def cells_as_file(
     sight = sight_of(desk.session, run)
     assert run.read_at is not None
     made = hot_spot_files.made_with(
-        asked, method=run.method, read_at=run.read_at, rows_version=run.rows_version
+        asked,
+        method=run.method,
+        read_at=run.read_at,
+        rows_version=run.rows_version,
+        **{name: sight.found[name] for name in PATTERNS if name in sight.found},
     )
     file = hot_spot_files.written(made, asked, sight)
     content: str | bytes
