@@ -5,6 +5,7 @@ what is left to choose by is how many reports there were before, and whether the
 (`geo.evaluation.matched_controls`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -193,3 +194,29 @@ def alike(
             free &= ~shapely.intersects(outlines[number], outlines)
     busier = int((candidates.sum(axis=1) > treated.sum()).sum())
     return Alike(np.array(numbers, np.int64), np.array(distance), busier)
+
+
+NOWHERE = -1
+"""Of what lies in none of the areas."""
+
+
+def area_of(areas: Sequence[BaseGeometry], xy_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Say in which area each point lies; on an edge of two it is in the first.
+
+    Parameters
+    ----------
+    areas : sequence of shapely geometry
+        They may touch; where one is empty nothing lies in it.
+    xy_m : ndarray of float, shape (m, 2)
+
+    Returns
+    -------
+    ndarray of int64, shape (m,)
+        Numbers of areas, or `NOWHERE`.
+    """
+    found = np.full(len(xy_m), NOWHERE, np.int64)
+    for number, area in enumerate(areas):
+        shapely.prepare(area)
+        within = shapely.intersects_xy(area, xy_m[:, 0], xy_m[:, 1])
+        found[within & (found == NOWHERE)] = number
+    return found

@@ -24,10 +24,12 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.queries import follows, hot_spots, mails, watch_words
+from server import assessments
 from server.delivery import deliver
 from server.following import tell_all
 from server.hot_spots import find_by_job
 from server.nudges import nudge
+from server.plans import remind
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -121,9 +123,27 @@ def create_app(settings: Settings, engine: Engine) -> App:
             nudge(session, settings, datetime.now(UTC))
             session.commit()
 
+    @made.periodic(cron="11 13 * * *")
+    @made.task(name="remind_of_tasks", queue="mail", lock="remind")
+    def remind_of_tasks(timestamp: int) -> None:
+        with Session(engine) as session:
+            remind(session, settings, datetime.now(UTC))
+            session.commit()
+
     @made.task(name="find_hot_spots", queue="analysis", retry=GrowingWaits())
     def find_hot_spots(id: int) -> None:
         find_by_job(engine, settings, id)
+
+    @made.periodic(cron="41 4 * * *")
+    @made.task(name="judge_due", queue="analysis", lock="judge_due")
+    def judge_due(timestamp: int) -> None:
+        with Session(engine) as session:
+            assessments.ask_for_due(session, settings.zone, datetime.now(UTC))
+            session.commit()
+
+    @made.task(name="judge", queue="analysis", retry=GrowingWaits())
+    def judge(id: int) -> None:
+        assessments.judge_by_job(engine, id)
 
     @made.periodic(cron="* * * * *")
     # No queueing lock: it would keep a job of a dead worker from being put back beside the next one.

@@ -84,7 +84,7 @@ class Assessment(Base):
             "AND response_starts <= after_from AND after_from <= after_until",
             name="periods_stand_before_and_after",
         ),
-        CheckConstraint("settling_days BETWEEN 0 AND 90", name="settling_days_are_few"),
+        CheckConstraint("settling_days BETWEEN 1 AND 90", name="settling_days_are_few"),
         CheckConstraint("ring_m BETWEEN 0 AND 1000", name="ring_is_narrow"),
         CheckConstraint(
             "cardinality(categories) + cardinality(offense_groups) > 0", name="counts_something"

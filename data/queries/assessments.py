@@ -148,18 +148,20 @@ class Private:
     chosen_reason: str
 
 
-def private(session: Session, id: int) -> Private | None:
+_OPEN, _PRIVATE = ("assessment", "id"), ("assessment_private", "assessment_id")
+"""Where what is not for everybody is read: by the owner of the store, and by those of the plan."""
+
+
+def private(session: Session, id: int, *, as_owner: bool = False) -> Private | None:
     """Give what is not for everybody; None for whoever may not read it."""
+    table, key = _OPEN if as_owner else _PRIVATE
     row = session.execute(
-        text("SELECT proposal, chosen_reason FROM assessment_private WHERE assessment_id = :id"),
+        text(f"SELECT proposal, chosen_reason FROM {table} WHERE {key} = :id"),  # noqa: S608 (as above)
         {"id": id},
     ).one_or_none()
     return None if row is None else Private(*row)
 
 
-_GROUNDS = """
-    SELECT {} FROM {} WHERE {} = :id
-"""
 _AREAS = tuple(Grounds.__dataclass_fields__)
 
 
@@ -174,8 +176,11 @@ def grounds(session: Session, id: int, *, as_owner: bool = False) -> Grounds | N
         Whether the session is the owner's, who needs no view.
     """
     columns = ", ".join(f"ST_AsBinary(ST_Transform({area}, {CITY_SRID}))" for area in _AREAS)
-    table = ("assessment", "id") if as_owner else ("assessment_private", "assessment_id")
-    row = session.execute(text(_GROUNDS.format(columns, *table)), {"id": id}).one_or_none()
+    table, key = _OPEN if as_owner else _PRIVATE
+    row = session.execute(
+        text(f"SELECT {columns} FROM {table} WHERE {key} = :id"),  # noqa: S608 (as above)
+        {"id": id},
+    ).one_or_none()
     return None if row is None else Grounds(*(shapely.from_wkb(bytes(area)) for area in row))
 
 
@@ -329,7 +334,7 @@ def verdicts(session: Session, plan_id: int) -> list[Verdict]:
     rows = session.execute(
         text("""
             SELECT verdict.id, assessment_id, source, verdict.reason, asked_at, computed_at, method,
-                published, found
+                published, assessment_found.found
             FROM assessment_verdict AS verdict JOIN assessment ON assessment.id = assessment_id
             LEFT JOIN assessment_found ON verdict_id = verdict.id
             WHERE plan_id = :plan_id ORDER BY assessment_id, source DESC, asked_at, verdict.id
@@ -435,7 +440,7 @@ _HAPPENED = {
         FROM report
         WHERE status NOT IN ('held', 'duplicate') AND category_code = ANY (:codes)
             AND reported_at >= :since AND occurred_at >= :since AND occurred_at < :until
-            AND reported_at < occurred_at + make_interval(days => :settling + 1)
+            AND reported_at <= occurred_at + make_interval(days => :settling)
     """,
     Source.POLICE: """
         SELECT ST_AsBinary({geom}), extract(epoch FROM occurred_at)::float8,
@@ -544,3 +549,15 @@ def elsewhere(session: Session, plan_id: int, until: date) -> BaseGeometry | Non
         {"id": plan_id, "until": until, "srid": CITY_SRID},
     )
     return None if read is None else shapely.from_wkb(bytes(read))
+
+
+def categories_of_plan(session: Session, plan_id: int) -> list[str]:
+    """Give the categories of the reports of a plan, for those of the plan; none for others."""
+    rows = session.scalars(
+        text(
+            "SELECT DISTINCT category_code FROM plan_report JOIN report ON report.id = report_id "
+            "WHERE plan_id = :id ORDER BY category_code"
+        ),
+        {"id": plan_id},
+    )
+    return [*rows]

@@ -195,7 +195,7 @@ def upgrade() -> None:
             name=op.f("assessment_periods_stand_before_and_after"),
         ),
         sa.CheckConstraint(
-            "settling_days BETWEEN 0 AND 90", name=op.f("assessment_settling_days_are_few")
+            "settling_days BETWEEN 1 AND 90", name=op.f("assessment_settling_days_are_few")
         ),
         sa.CheckConstraint("ring_m BETWEEN 0 AND 1000", name=op.f("assessment_ring_is_narrow")),
         sa.CheckConstraint(
