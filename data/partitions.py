@@ -36,7 +36,7 @@ ROWS_TOGETHER = 32_768
 
 _TILE_DEG = 0.02
 _CRS84 = CRS.from_user_input("OGC:CRS84")
-_MARGIN: Triple = (10.0, 10.0, 1 / 86_400)
+MARGIN: Triple = (10.0, 10.0, 1 / 86_400)
 """By which extents are taken larger, so that no rounding leaves out a row."""
 
 _WIDEST_DEG, _WIDEST_M = 1.0, 100_000.0
@@ -374,7 +374,7 @@ def _extent(footer: pq.RowGroupMetaData, places: _Places) -> tuple[Triple, Tripl
 
 
 def _moved(corner: Sequence[float], times: int) -> Triple:
-    east, north, days = np.add(corner, np.multiply(_MARGIN, times)).tolist()
+    east, north, days = np.add(corner, np.multiply(MARGIN, times)).tolist()
     return east, north, days
 
 

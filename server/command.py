@@ -25,6 +25,8 @@ COMMANDS = {
     "person": "server.commands.person:app",
     "audit": "server.commands.audit:app",
     "snapshot": "server.commands.snapshot:snapshot",
+    "partitions": "server.commands.partitions:partitions",
+    "analyse": "server.commands.analyse:analyse",
 }
 """Name to module and attribute: a function, or a Typer application with commands of its own."""
 
