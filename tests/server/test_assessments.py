@@ -9,8 +9,8 @@ from sqlalchemy import select
 from data.models import AssessmentVerdict
 from data.queries import assessments
 from server.assessments import ask_for_due, judge
-from tests.places import found_city
 from tests.assessments import design, drafted, fill, open_plan, report, somewhere
+from tests.places import found_city
 
 ZONE = ZoneInfo("America/Chicago")
 TODAY = datetime.now(ZONE).date()

@@ -5,16 +5,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data.models import Assessment, AssessmentVerdict, Plan
-from data.queries import assessments
+from data.models import Plan
 from geo.roles import Role
-from server.assessments import ask_for_due, judge
+from tests.assessments import open_plan, report
 from tests.people import person, signed_in
 from tests.places import EAST, NORTH, SOUTH, WEST, found_city
-from tests.assessments import open_plan, report
 
 ZONE = ZoneInfo("America/Chicago")
 TODAY = datetime.now(ZONE).date()
