@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -283,53 +283,106 @@ def clocks_apart(own: House) -> tuple[str, bool]:
     return "; ".join(seen), bool(passes)
 
 
-def ended_over_uploads(own: House) -> tuple[str, bool]:
+def photo_of_a_phone() -> bytes:
+    """More in it than in most, so that it takes longer."""
     image = BytesIO()
     Image.effect_noise((1_600, 1_200), 80).convert("RGB").save(image, "JPEG", quality=95)
-    photo = image.getvalue()
-    before = own.one("SELECT count(*) FROM report")
-    answers: list[tuple[int, dict]] = []
-    with serving(own) as (address, process):
-        gate = threading.Barrier(UPLOADS + 1)
-        forms = []
-        while len(forms) < UPLOADS:  # one after another: this is not the fault of a small pool
-            page = CLIENT.get(f"{address}/report").text
-            forms.append(
-                {
-                    name: re.search(f'name="{name}" value="([^"]*)"', page)[1]
-                    for name in ("token", "album")
-                }
-            )
+    return image.getvalue()
 
-        def upload(n: int) -> None:
-            lon, lat = IN_EASTSIDE
-            place = {"lat": str(lat + n / 1e4), "lon": str(lon)}
-            gate.wait()
-            try:
-                answer = CLIENT.post(
-                    f"{address}/report",
-                    data={**forms[n], **place, "category": "light_out", "new": "1"},
-                    files=[("photos", (f"{n}.jpg", photo))],
-                    headers={"Sec-Fetch-Site": "same-origin"},
-                )
-                answers.append((answer.status_code, dict(answer.headers)))
-            except httpx2.TransportError:
-                answers.append((0, {}))
 
-        threads = [threading.Thread(target=upload, args=(n,)) for n in range(UPLOADS)]
-        for thread in threads:
-            thread.start()
+@contextmanager
+def crowd(address: str) -> Iterator[list[tuple[int, float, dict]]]:
+    """People who all send a report with a photo at once; their answers are there at the end."""
+    photo, gate, forms = photo_of_a_phone(), threading.Barrier(UPLOADS + 1), []
+    while len(forms) < UPLOADS:  # one after another: this is not the fault of a small pool
+        page = CLIENT.get(f"{address}/report").text
+        found = {
+            name: re.search(f'name="{name}" value="([^"]*)"', page)[1]
+            for name in ("token", "album")
+        }
+        forms.append(found)
+    answers: list[tuple[int, float, dict]] = []
+
+    def upload(n: int) -> None:
+        lon, lat = IN_EASTSIDE
+        place = {"lat": str(lat + n / 1e4), "lon": str(lon)}
         gate.wait()
+        answers.append(
+            got(
+                f"{address}/report",
+                method="POST",
+                data={**forms[n], **place, "category": "light_out", "new": "1"},
+                files=[("photos", (f"{n}.jpg", photo))],
+                headers={"Sec-Fetch-Site": "same-origin"},
+                follow_redirects=False,
+            )
+        )
+
+    threads = [threading.Thread(target=upload, args=(n,)) for n in range(UPLOADS)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    yield answers
+    for thread in threads:
+        thread.join()
+
+
+def most_memory(process: subprocess.Popen, stop: threading.Event, found: list[float]) -> None:
+    """Watch how many MB a server and its decoders hold together."""
+    while not stop.wait(0.05):
+        held = 0.0
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):
+                told = dict(
+                    re.findall(r"^(PPid|Pid|VmRSS):\s+(\d+)", status.read_text(), re.MULTILINE)
+                )
+                if str(process.pid) in {told["Pid"], told["PPid"]} and "VmRSS" in told:
+                    held += int(told["VmRSS"]) / 1024
+        found.append(held)
+
+
+def uploads_of_a_crowd(own: House) -> tuple[str, bool]:
+    watched: list[float] = []
+    stop = threading.Event()
+    with serving(own) as (address, process):
+        watch = threading.Thread(target=most_memory, args=(process, stop, watched))
+        start = time.monotonic()
+        with crowd(address) as answers:
+            watch.start()
+            pages = []
+            for _ in range(20):
+                pages.append(got(f"{address}/report")[:2])
+                time.sleep(0.5)
+        took = time.monotonic() - start
+        stop.set()
+        watch.join()
+    taken = [seconds for status, seconds, _ in answers if status == 303]
+    stored = own.one("SELECT count(*) FROM photo WHERE report_id IS NOT NULL")
+    seen = (
+        f"{dict(Counter(status for status, _, _ in answers))} in {took:.1f} s, the slowest after "
+        f"{max(taken, default=0):.1f} s; {stored} photos stored; other pages meanwhile "
+        f"{dict(Counter(status for status, _ in pages))}, {max(s for _, s in pages):.2f} s at most; "
+        f"{max(watched) - watched[0]:.0f} MB more at the most"
+    )
+    passes = (
+        len(taken) == stored == UPLOADS
+        and {status for status, _ in pages} == {200}
+        and max(watched) - watched[0] <= 150
+    )
+    return seen, passes
+
+
+def ended_over_uploads(own: House) -> tuple[str, bool]:
+    before = own.one("SELECT count(*) FROM report")
+    with serving(own) as (address, process), crowd(address) as answers:
         time.sleep(1.0)
         start = time.monotonic()
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
         took = time.monotonic() - start
-        for thread in threads:
-            thread.join()
     said = [
         int(re.search(r"/reports/(\d+)", headers["location"])[1])
-        for status, headers in answers
+        for status, _, headers in answers
         if status == 303
     ]
     with own.connect() as asked:
@@ -341,7 +394,7 @@ def ended_over_uploads(own: House) -> tuple[str, bool]:
     false = len(said) - there
     stored = own.one("SELECT count(*) FROM report") - before
     seen = (
-        f"{dict(Counter(status for status, _ in answers))} (0: cut off); {stored} stored, false "
+        f"{dict(Counter(status for status, _, _ in answers))} (0: cut off); {stored} stored, false "
         f"2xx or 3xx: {false}; exit {code} after {took:.1f} s"
     )
     return seen, false == 0 and took <= 30
@@ -417,6 +470,11 @@ FAULTS: dict[int, tuple[str, str, Callable[[House], tuple[str, bool]]]] = {
         f"SIGTERM with {UPLOADS} uploads under way",
         "0 false 2xx, exit in 30 s",
         ended_over_uploads,
+    ),
+    16: (
+        f"{UPLOADS} photos at once (of 16)",
+        "all are taken, other pages answer, memory +150 MB at most",
+        uploads_of_a_crowd,
     ),
     20: ("retention killed midway", "0 canaries after the next run", retention_killed),
     21: (

@@ -37,8 +37,10 @@ from server.dependencies import Chosen, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
 from server.pages.photos import put, store_of
+from server.pages.plan_notes import QueuedNote
+from server.pages.plan_notes import queued as queued_notes
 from server.pages.watch_words import QueuedWords, queued
-from server.photos import Box, PhotoError, clean
+from server.photos import Box, PhotoError, clean, turn
 from server.problems import Problem
 from server.screening import EXPLANATIONS, Marked, marked, screen, seal
 from server.visitors import Visitor
@@ -115,6 +117,7 @@ class QueuePage(TypedDict):
     photos: Sequence[WaitingPhoto]
     held: Sequence[HeldReport]
     words: Sequence[QueuedWords]
+    plan_notes: Sequence[QueuedNote]
     texts_waiting: int
     photos_waiting: int
     categories: dict[str, str]
@@ -140,6 +143,7 @@ def read_queue(request: Request, visitor: Who, session: Writing, done: str = "")
         photos=waiting.photos,
         held=waiting.held,
         words=queued(session),
+        plan_notes=queued_notes(session),
         texts_waiting=waiting.texts_waiting,
         photos_waiting=waiting.photos_waiting,
         categories={code: category.name for code, category in BY_CODE.items()},
@@ -392,7 +396,9 @@ def _blur(request: Request, session: Session, id: int, person_id: int, boxes: Se
         content = store.get(found.key, Size.LARGE) if found else None
         if content is None:
             raise Decided
-        put(store, key, clean(content, boxes))
+        with turn():
+            photo = clean(content, boxes)
+        put(store, key, photo)
     except (PhotoError, OSError) as error:
         _ = request.state.language.gettext
         raise Problem(

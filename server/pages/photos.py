@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,11 +22,13 @@ from server.limits import Limit
 from server.photos import (
     BYTES_LIMIT,
     MEDIA_TYPE,
+    PATIENCE_S,
     PHOTOS_LIMIT,
     Photo,
     PhotoError,
     PhotoFault,
     clean,
+    turn,
 )
 from server.problems import Problem
 from server.submissions import Fault
@@ -85,7 +88,7 @@ def received(
 
 def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator[str]:
     """Keep files, and say why of those that are not taken."""
-    store = store_of(request)
+    store, until = store_of(request), time.monotonic() + PATIENCE_S
     most = PHOTOS_LIMIT * request.app.state.settings.reports_per_hour
     for file in files:
         try:
@@ -93,11 +96,14 @@ def _keep(request: Request, album: str, files: Sequence[UploadFile]) -> Iterator
         except limits.TooMany as error:
             yield limits.said(request, error)
             return
-        sent = file.file.read(BYTES_LIMIT + 1)
         try:
-            photo = clean(sent)
+            with turn(until - time.monotonic()):
+                sent = file.file.read(BYTES_LIMIT + 1)
+                photo = clean(sent)
         except PhotoError as error:
             yield said(error.fault, request.state.language)
+            if error.fault is PhotoFault.BUSY:
+                return
             continue
         key = new_key()
         try:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pillow_heif
@@ -240,3 +241,61 @@ def test_a_photo_is_decoded_outside_the_server(tmp_path):
     """The server's own process never opens a picture, so that none can harm it."""
     program = "import sys, server.photos; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_photos_wait_for_their_turn_and_in_no_endless_queue(monkeypatch):
+    """However many come at once, one is decoded at a time, and a phone is not told to come back."""
+    monkeypatch.setattr(photos, "_places", threading.BoundedSemaphore(8))
+    at_once, most, taken, refused = 0, 0, 0, 0
+    lock, gate = threading.Lock(), threading.Barrier(20)
+
+    def send() -> None:
+        nonlocal at_once, most, taken, refused
+        gate.wait()
+        try:
+            with photos.turn():
+                with lock:
+                    at_once += 1
+                    most = max(most, at_once)
+                time.sleep(0.02)
+                with lock:
+                    at_once -= 1
+                    taken += 1
+        except PhotoError:
+            with lock:
+                refused += 1
+
+    senders = [threading.Thread(target=send) for _ in range(20)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert most == 1
+    assert taken >= 8
+    assert taken + refused == 20
+    with photos.turn():
+        pass
+
+
+def test_nobody_waits_for_longer_than_they_would():
+    with photos.turn():
+        began = time.monotonic()
+        with pytest.raises(PhotoError), photos.turn(0.05):
+            pass
+        assert time.monotonic() - began < 1
+
+
+def test_a_decoder_loads_only_what_it_takes():
+    """Each further format of Pillow would be one more way in, and takes time."""
+    code = (
+        "import sys; sys.argv[1:] = ['[]']; exec(compile(open(sys.path_file).read(), 'p', 'exec'))"
+    ).replace("sys.path_file", repr(photos.__file__))
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", f"{code}\nprint(*sys.modules, file=sys.stderr)"],
+        input=written(picture()),
+        capture_output=True,
+        check=True,
+    )
+    loaded = ended.stderr.decode().split()
+    assert "PIL.WebPImagePlugin" in loaded
+    assert "PIL.PdfImagePlugin" not in loaded
