@@ -211,7 +211,7 @@ def working(settings: Settings) -> Iterator[None]:
     assert settings.database_url is not None
     engine = database.engine(
         settings.database_url,
-        pool_size=AT_ONCE,
+        pool_size=2 * AT_ONCE,  # an analysis says by another connection how far it has come
         pool_timeout_s=30,
         statement_timeout_ms=60_000,
     )
