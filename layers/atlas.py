@@ -119,8 +119,8 @@ class Options:
         None draws the base map from imported geometry.
     tiles, facts, places, versions, grounds : str
         URLs: of the tiles of a `{layer}`, of the public facts of one feature (nothing opens on a map
-        without it), of the search, of the versions of the layers, and of the outline of an area or
-        a block watch.
+        without it), of the search, of the versions of the layers, and of the outline of an area,
+        a block watch or an action plan.
     latitude_field, longitude_field, drawn_field : str
         CSS selectors of the form's fields that the modes "pick" and "draw" fill: with a place, or
         with the GeoJSON of a line or a polygon.
@@ -149,7 +149,7 @@ class Options:
     drawn_field: str = "#drawn"
     shape_fields: str = "[name=shape]"
     marks: tuple[Mark, ...] = ()
-    ground: tuple[Literal["area", "block_watch"], int] | None = None
+    ground: tuple[Literal["area", "block_watch", "plan"], int] | None = None
     cells: str = ""
 
 

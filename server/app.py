@@ -22,16 +22,18 @@ from server.api import (
     grounds,
     health,
     places,
+    plans,
     reports,
     submissions,
     versions,
 )
 from server.front import Front
 from server.pages import account as account_page
+from server.pages import assessments as assessment_pages
 from server.pages import block_watches as block_watch_pages
 from server.pages import boundaries as boundary_pages
 from server.pages import feeds as feed_pages
-from server.pages import followed_area, report_form
+from server.pages import followed_area, plan_changes, plan_new, plan_notes, report_form
 from server.pages import following as following_pages
 from server.pages import hot_spots as hot_spot_pages
 from server.pages import list as list_page
@@ -40,6 +42,7 @@ from server.pages import meeting_sheets as sheet_pages
 from server.pages import moderation as moderation_page
 from server.pages import people as people_page
 from server.pages import photos as photo_page
+from server.pages import plans as plan_pages
 from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
@@ -166,6 +169,7 @@ def create_app(settings: Settings) -> FastAPI:
         submissions,
         reports,
         places,
+        plans,
         map_page,
         list_page,
         report_form,
@@ -177,6 +181,11 @@ def create_app(settings: Settings) -> FastAPI:
         walk_pages,
         work_pages,
         hot_spot_pages,
+        plan_pages,
+        plan_new,
+        plan_changes,
+        plan_notes,
+        assessment_pages,
         feed_pages,
         followed_area,
         following_pages,

@@ -1,8 +1,7 @@
 """What is done around action plans: figures that are kept, what everybody sees of a place, and mail."""
 
 import contextlib
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -177,7 +176,7 @@ def _words(code: str, settings: Settings) -> Language:
 
 
 def tell_of_task(
-    session: Session, settings: Settings, plan: Mapping[str, Any], task: NewTask
+    session: Session, settings: Settings, plan_id: int, title: str, task: NewTask
 ) -> None:
     """Write to whoever was given a task, as far as that is a person.
 
@@ -186,28 +185,29 @@ def tell_of_task(
     session : Session
         In the name of whoever gave it. Nothing is committed here.
     settings : Settings
-    plan : mapping
-        Its id and its title.
+    plan_id : int
+    title : str
+        Of the plan.
     task : NewTask
     """
     if task.person_id is None:
         return
-    to = plans.address_of(session, plan["id"], task.person_id)
+    to = plans.address_of(session, plan_id, task.person_id)
     if to is None:
         return
     words = _words(to.language, settings)
     _ = words.gettext
     text = [
-        _("You have a task in the action plan “{title}”:").format(title=plan["title"]),
+        _("You have a task in the action plan “{title}”:").format(title=title),
         task.what,
         *([_("Due: {day}").format(day=_day(task.due, words))] if task.due else []),
-        f"{root(settings)}/plans/{plan['id']}#tasks",
+        f"{root(settings)}/plans/{plan_id}#tasks",
     ]
     with contextlib.suppress(ValueError):  # no address
         post(session, to.email, _("A task for you in an action plan"), "\n\n".join(text))
 
 
-def remind(session: Session, settings: Settings, now: datetime | None = None) -> int:
+def remind(session: Session, settings: Settings, now: datetime) -> int:
     """Write to whoever has a task that is due soon, once for each task.
 
     Parameters
@@ -215,15 +215,15 @@ def remind(session: Session, settings: Settings, now: datetime | None = None) ->
     session : Session
         As the owner of the store. Nothing is committed here.
     settings : Settings
-    now : datetime, optional
-        With a time zone.
+    now : datetime
+        With a time zone; decides what is due soon.
 
     Returns
     -------
     int
         E-mails written.
     """
-    today: date = (now or datetime.now(UTC)).astimezone(settings.zone).date()
+    today: date = now.astimezone(settings.zone).date()
     written, told = 0, set[int]()
     for to, found in plans.to_remind(session, today).items():
         words = _words(to.language, settings)

@@ -210,7 +210,7 @@ def end_sign_ins(session: Session, id: int) -> None:
     )
 
 
-_ERASED_OF_REPORTS = (
+_ERASED = (
     """
     DELETE FROM report_contact USING report WHERE report.id = report_id AND reporter_id = :id
     """,
@@ -243,6 +243,11 @@ _ERASED_OF_REPORTS = (
     ) AS words
     WHERE id = of_id AND (description <> kept OR public_text <> kept)
     """,
+    # What was found at a step of a plan is the plan's and stays, without the person.
+    """
+    DELETE FROM plan_note WHERE person_id = :id AND (state IN ('waiting', 'refused')
+        OR (stage IS NULL AND (:shown OR audience <> 'everyone')))
+    """,
 )
 
 
@@ -264,7 +269,7 @@ def erase(session: Session, id: int, *, shown: bool) -> None:
     ------
     LastAdministrator
     """
-    for statement in _ERASED_OF_REPORTS:
+    for statement in _ERASED:
         session.execute(text(statement), {"id": id, "shown": shown})
     with _one_stays():
         email = session.scalar(
@@ -586,6 +591,24 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                     ) ORDER BY walk.id), '[]')
                     FROM walk JOIN block_watch ON block_watch.id = block_watch_id
                     WHERE started_by_id = :id
+                ),
+                'notes of action plans', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'plan', title, 'note', words, 'for', audience, 'state', state,
+                        'the reason', reason, 'written', at
+                    ) ORDER BY plan_note.id), '[]')
+                    FROM plan_note JOIN plan ON plan.id = plan_id WHERE person_id = :id
+                ),
+                'tasks of action plans', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'plan', title, 'task', what, 'due', due, 'done', done_at
+                    ) ORDER BY plan_task.id), '[]')
+                    FROM plan_task JOIN plan ON plan.id = plan_id WHERE person_id = :id
+                ),
+                'action plans opened', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'plan', title, 'opened', created_at) ORDER BY id), '[]')
+                    FROM plan WHERE opened_by_id = :id
                 ),
                 'audit log', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(

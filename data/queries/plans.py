@@ -227,8 +227,8 @@ def place(session: Session, id: int) -> Place | None:
     """Give the place of a plan for the visitor; None where nothing finer than an area may be shown."""
     row = session.execute(
         text("""
-            SELECT title, ST_AsBinary(coalesce(place, public_place)) AS geom,
-                place IS NOT NULL AS is_whole
+            SELECT title, ST_AsBinary(coalesce(plan_private.place, public_place)) AS geom,
+                plan_private.place IS NOT NULL AS is_whole
             FROM plan LEFT JOIN plan_private ON plan_id = plan.id WHERE plan.id = :id
         """),
         {"id": id},
@@ -306,6 +306,16 @@ class Figures:
 
     exact: bool
     figures: Mapping[str, Any]
+
+    @property
+    def since(self) -> date:
+        """The first day that was counted."""
+        return date.fromisoformat(self.figures["since"])
+
+    @property
+    def until(self) -> date:
+        """The last day that was counted."""
+        return date.fromisoformat(self.figures["until"])
 
 
 def figures(session: Session, id: int) -> Figures | None:
@@ -715,8 +725,8 @@ def notes(session: Session, id: int) -> list[Note]:
     """Give the notes of a plan that the visitor may read, the first first."""
     rows = session.execute(
         text("""
-            SELECT note.id, at, audience, stage, words, state, reason, person_id
-            FROM plan_note AS note LEFT JOIN plan_note_author ON note_id = note.id
+            SELECT note.id, at, audience, stage, words, state, reason, author.person_id
+            FROM plan_note AS note LEFT JOIN plan_note_author AS author ON note_id = note.id
             WHERE note.plan_id = :id ORDER BY note.id
         """),
         {"id": id},

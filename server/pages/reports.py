@@ -12,8 +12,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models import EventKind
-from data.queries import fixes, places, reports, work
+from data.queries import fixes, places, plans, reports, work
 from data.queries.fixes import Answer, Asked
+from data.queries.people import Choice
 from data.queries.reports import Held, NearbyReport, NotOpen, PublicReport, TimelineEntry
 from geo.categories import N_, Setting
 from geo.kinds import Severity
@@ -125,6 +126,7 @@ class OnePage(TypedDict):
     answered: str
     moderated: Moderated
     following: OnReport
+    plans: Sequence[Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +276,7 @@ def _shown(
         reason_limit=REASON_LIMIT,
         moderated=moderated(session, id, request.state.visitor),
         following=on_report(session, request.state.visitor, id),
+        plans=plans.of_report(session, id) if request.state.visitor.signed_in else (),
     )
     return page(request, "report_page.html", context, status=422 if said.reason_fault else 200)
 

@@ -1,7 +1,7 @@
-// The ground that a filter keeps to, a block watch or an area: its outline stands out, and the map
+// The ground that a filter keeps to, a block watch or an area, or the place of a plan: its outline stands out, and the map
 // goes there.
 
-const GROUNDS = { area: "areas", block_watch: "block_watches" };
+const GROUNDS = { area: "areas", block_watch: "block_watches", plan: "plans" };
 const ROOM = [24, 24]; // pixels between the outline and the edge of the map
 
 export class Outline {
