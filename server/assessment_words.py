@@ -1,9 +1,12 @@
 """What the verdict on an action plan is called, and what it means in plain words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from data.queries import assessments
 from data.queries.assessments import Assessment, Design, Verdict
 from data.queries.hot_spots import Source
 from geo.categories import N_
@@ -135,7 +138,7 @@ def _details(outcome: Outcome, numbers: Mapping[str, Any], spoken: Language) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Progress:
     """How far the assessment of a plan has come, in short.
 
     Attributes
@@ -159,20 +162,18 @@ class Standing:
     leads: bool
 
 
-def standing(
-    found: Sequence[Assessment], verdicts: Sequence[Verdict], spoken: Language, *, leads: bool
-) -> Standing:
-    """Say how far the assessment of a plan has come.
+def progress(session: Session, plan_id: int, spoken: Language, *, leads: bool) -> Progress:
+    """Say how far the assessment of a plan has come, with the numbers that everybody may read.
 
     Parameters
     ----------
-    found : sequence of Assessment
-        As `assessments.of_plan` gives them.
-    verdicts : sequence of Verdict
-        As `assessments.verdicts` gives them.
+    session : Session
+    plan_id : int
     spoken : Language
     leads : bool
     """
+    found = assessments.of_plan(session, plan_id)
+    verdicts = assessments.verdicts(session, plan_id)
     fixed = next((one for one in reversed(found) if one.fixed_at), None)
     newest = {
         one.source: one
@@ -180,13 +181,33 @@ def standing(
         if fixed is not None and one.assessment_id == fixed.id and one.computed_at is not None
     }
     sources = fixed.design.sources if fixed else ()
-    return Standing(
+    return Progress(
         drafted=any(one.fixed_at is None for one in found),
         fixed=fixed,
         waits=tuple(source for source in sources if source not in newest),
-        told=[told(newest[source], spoken) for source in sources if source in newest],
+        told=[
+            told(replace(newest[source], found=None), spoken)
+            for source in sources
+            if source in newest
+        ],
         leads=leads,
     )
+
+
+def headlines(session: Session, plan_ids: Sequence[int]) -> dict[int, str]:
+    """Give what the newest verdict on each of some plans says, as a message; nothing where none is.
+
+    Of residents' reports, or else of police incidents.
+
+    Parameters
+    ----------
+    session : Session
+    plan_ids : sequence of int
+    """
+    return {
+        plan_id: OUTCOMES[source][Outcome(outcome)]
+        for plan_id, source, outcome in assessments.newest(session, plan_ids)
+    }
 
 
 def is_same_season(design: Design) -> bool:

@@ -346,6 +346,23 @@ def verdicts(session: Session, plan_id: int) -> list[Verdict]:
     ]
 
 
+def newest(session: Session, plan_ids: Sequence[int]) -> list[tuple[int, Source, str]]:
+    """Give of plans the source and outcome of the newest verdict, as everybody may know them.
+
+    Where several are equally new, that of residents' reports.
+    """
+    rows = session.execute(
+        text("""
+            SELECT DISTINCT ON (plan_id) plan_id, source, published->>'outcome'
+            FROM assessment_verdict AS verdict JOIN assessment ON assessment.id = assessment_id
+            WHERE plan_id = ANY (:ids) AND computed_at IS NOT NULL
+            ORDER BY plan_id, fixed_at DESC, source DESC, computed_at DESC
+        """),
+        {"ids": [*plan_ids]},
+    )
+    return [(plan_id, Source(source), outcome) for plan_id, source, outcome in rows]
+
+
 def ask_again(session: Session, assessment_id: int, source: Source, reason: str) -> bool:
     """Ask for another verdict beside the earlier one.
 
