@@ -38,6 +38,7 @@ from layers.block_watches import BlockWatches
 from layers.reports import Reports
 from layers.service_locations import ServiceLocations
 from server.assessment_words import Standing as AssessmentStanding
+from server.assessment_words import headlines
 from server.assessment_words import standing as assessment_standing
 from server.dependencies import Chosen, Who, Writing, own_site
 from server.hot_spot_words import SOURCES, VERDICTS
@@ -135,7 +136,7 @@ def read_all(
         query=query,
         areas=areas.named(session, AreaLayer.NEIGHBOURHOOD),
         stages=STAGES,
-        verdicts={},
+        verdicts=headlines(session, [one.id for one in found]),
     )
     return page(request, "plans.html", context)
 
