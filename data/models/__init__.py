@@ -20,7 +20,7 @@ from data.models.home_cell import HomeCell
 from data.models.hot_spot import AnalysisState, HotSpotRun
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.mail import Mail
-from data.models.moderation import ReportHold, ReviewState, TextAppeal, TextReview
+from data.models.moderation import HiddenWords, ReportHold, ReviewState, TextAppeal, TextReview
 from data.models.parcel import LandUse, Parcel
 from data.models.person import (
     Attempt,
@@ -102,6 +102,7 @@ __all__ = [
     "GazetteerBuild",
     "Ground",
     "GroundType",
+    "HiddenWords",
     "HomeCell",
     "HotSpotRun",
     "ImportRun",

@@ -106,3 +106,18 @@ class ReportHold(Base):
         CheckConstraint("(appeal = '') = (appealed_at IS NULL)", name="appealed_at_a_time"),
         CheckConstraint("answer = '' OR appeal <> ''", name="answers_an_appeal"),
     )
+
+
+class HiddenWords(Base):
+    """Words of a timeline that a moderator has taken out of sight; the timeline has them no more."""
+
+    __tablename__ = "hidden_words"
+
+    event_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report_event.id", ondelete="CASCADE"), primary_key=True
+    )
+    report_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("report.id", ondelete="CASCADE"), index=True
+    )
+    note: Mapped[str]
+    note_spanish: Mapped[str]

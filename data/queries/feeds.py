@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from data.models import Area, EventKind, Report, ReportEvent
 from data.queries.filters import Cursor, ReportFilter, newest_first, public_reports
-from data.queries.reports import hidden, note_in
+from data.queries.reports import note_in
 from geo.categories import BY_CODE, Category
 from geo.statuses import PUBLIC, Status
 
@@ -21,7 +21,7 @@ def told() -> ColumnElement[bool]:
         ReportEvent.public,
         or_(
             ReportEvent.to_status.in_(PUBLIC),
-            and_(ReportEvent.kind == EventKind.NOTE, ReportEvent.note != "", not_(hidden())),
+            and_(ReportEvent.kind == EventKind.NOTE, ReportEvent.note != ""),
         ),
     )
 

@@ -161,11 +161,9 @@ _NAMES = text("""
             CAST(:area_id AS bigint))
 """)
 
-_HIDDEN = "EXISTS (SELECT FROM report_event AS hiding WHERE hiding.hides_id = event.id)"
 _IS_NEWS = f"""
     event.public AND report.status::text = ANY (:public)
-    AND (event.to_status::text = ANY (:public) OR (event.kind = 'note' AND event.note <> ''
-        AND NOT {_HIDDEN}))
+    AND (event.to_status::text = ANY (:public) OR (event.kind = 'note' AND event.note <> ''))
     AND event.at > greatest(follow.told_to - interval '{_OVERLAP}', follow.created_at)
     AND CASE
         WHEN follow.report_id IS NOT NULL THEN
@@ -234,8 +232,7 @@ _TELL = text(f"""
         ON CONFLICT DO NOTHING RETURNING event_id
     )
     SELECT follow_id, event.report_id, report.category_code, event.at, event.to_status,
-        CASE WHEN {_HIDDEN} THEN '' ELSE event.note END AS note,
-        CASE WHEN {_HIDDEN} THEN '' ELSE event.note_spanish END AS note_spanish,
+        event.note, event.note_spanish,
         nullif(report.address, '') AS place, area.name AS neighbourhood
     FROM news JOIN report_event AS event ON event.id = event_id
     JOIN report ON report.id = event.report_id

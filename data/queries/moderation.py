@@ -400,9 +400,13 @@ def notes(session: Session, report_id: int) -> list[Note]:
     """Give the public words of a timeline, and those that were, oldest first."""
     found = session.execute(
         text(
-            "SELECT id, at, concat_ws(' / ', nullif(note, ''), nullif(note_spanish, '')), EXISTS (SELECT FROM report_event AS hiding "
-            "WHERE hiding.hides_id = event.id) AS hidden FROM report_event AS event "
-            "WHERE report_id = :id AND public AND (note <> '' OR note_spanish <> '') ORDER BY at, id"
+            "SELECT event.id, at, concat_ws(' / ', nullif(words.note, ''), "
+            "nullif(words.note_spanish, '')), taken.event_id IS NOT NULL AS hidden "
+            "FROM report_event AS event LEFT JOIN hidden_words AS taken ON taken.event_id = event.id, "
+            "LATERAL (SELECT coalesce(taken.note, event.note) AS note, "
+            "coalesce(taken.note_spanish, event.note_spanish) AS note_spanish) AS words "
+            "WHERE event.report_id = :id AND public AND words.note || words.note_spanish <> '' "
+            "ORDER BY at, event.id"
         ),
         {"id": report_id},
     )

@@ -17,7 +17,6 @@ from sqlalchemy import (
     case,
     func,
     insert,
-    not_,
     or_,
     select,
     text,
@@ -438,21 +437,12 @@ class TimelineEntry:
     note: str
 
 
-def hidden() -> ColumnElement[bool]:
-    """Say that a moderator has taken the words of an event out of sight."""
-    hiding = aliased(ReportEvent)
-    return select(hiding.id).where(hiding.hides_id == ReportEvent.id).exists()
-
-
 def note_in(language: str) -> ColumnElement[str]:
-    """Give what an event says in a language, where it is kept in that one; as it was said otherwise.
-
-    Nothing where a moderator has taken it out of sight.
-    """
+    """Give what an event says in a language, where it is kept in that one; as it was said otherwise."""
     note: ColumnElement[str] = func.nullif(ReportEvent.note, "")
     if language == "es":
         note = func.coalesce(func.nullif(ReportEvent.note_spanish, ""), note)
-    return case((hidden(), ""), else_=func.coalesce(note, "")).label("note")
+    return func.coalesce(note, "").label("note")
 
 
 def timeline(session: Session, id: int, language: str = "en") -> list[TimelineEntry]:
@@ -476,8 +466,7 @@ def timeline(session: Session, id: int, language: str = "en") -> list[TimelineEn
         .where(
             ReportEvent.report_id == id,
             ReportEvent.public,
-            ReportEvent.hides_id.is_(None),
-            or_(ReportEvent.kind != EventKind.NOTE, not_(hidden())),
+            or_(ReportEvent.kind != EventKind.NOTE, ReportEvent.note != ""),
             or_(ReportEvent.to_status.is_(None), ReportEvent.to_status != Status.HELD),
         )
         .order_by(ReportEvent.at, ReportEvent.id)

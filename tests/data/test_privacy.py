@@ -117,6 +117,39 @@ def test_nobody_in_particular_reads_no_private_row(session, web, home):
     assert [row.note for row in web("SELECT note FROM report_event")] == [""]
 
 
+def test_hidden_words_of_a_timeline_are_for_moderators_whatever_a_query_asks(
+    session, web, home, person
+):
+    words = {"note": CANARY, "note_spanish": f"{CANARY} en español"}
+    event = session.scalar(
+        insert(ReportEvent)
+        .values(report_id=home, kind=EventKind.STATUS, to_status="confirmed", **words)
+        .returning(ReportEvent.id)
+    )
+    # Nobody empties a line of the timeline of which no copy is kept.
+    refused = pytest.raises(DBAPIError, match="only ever added to")
+    with refused, session.begin_nested():
+        session.execute(text("UPDATE report_event SET note = '' WHERE id = :id"), {"id": event})
+    moderator, resident = person(Role.MODERATOR), person()
+    for person_id, hides in ((resident, False), (moderator, True)):
+        session.execute(
+            text(
+                "SELECT set_config('porchlight.person', :id, true), "
+                "set_config('porchlight.strong', 'true', true)"
+            ),
+            {"id": str(person_id)},
+        )
+        hidden = session.scalar(text("SELECT report_event_hide(:id)"), {"id": event})
+        assert hidden == (home if hides else None)
+    everything = "SELECT report_event::text FROM (SELECT id, note, note_spanish, to_status FROM report_event) AS report_event"
+    for asker in (None, resident, moderator, person(Role.ADMINISTRATOR)):
+        told = str(web(everything, asker))
+        assert CANARY not in told
+        assert "confirmed" in told
+        seen = [tuple(row) for row in web("SELECT note, note_spanish FROM hidden_words", asker)]
+        assert seen == ([] if asker in {None, resident} else [tuple(words.values())])
+
+
 def test_a_reporter_reads_the_own_words(session, web, home, person):
     own = person()
     session.execute(update(Report).values(reporter_id=own))
