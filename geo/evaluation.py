@@ -123,7 +123,7 @@ class Assessment:
     @property
     def can_tell(self) -> bool:
         """Whether a fall that is possible at all would be seen four times out of five."""
-        return self.detectable <= self.expected_after
+        return 0 < self.detectable <= self.expected_after
 
 
 def assess(
