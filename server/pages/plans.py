@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator
 from sqlalchemy.orm import Session
 
 from data.models import AreaLayer, ReviewState
-from data.queries import areas, assessments, audit, hot_spots, plans
+from data.queries import areas, audit, hot_spots, plans
 from data.queries.areas import Named
 from data.queries.hot_spots import Near
 from data.queries.people import Choice
@@ -37,9 +37,7 @@ from layers.atlas import Atlas, Options, atlas, view_of
 from layers.block_watches import BlockWatches
 from layers.reports import Reports
 from layers.service_locations import ServiceLocations
-from server.assessment_words import Standing as AssessmentStanding
-from server.assessment_words import headlines
-from server.assessment_words import standing as assessment_standing
+from server.assessment_words import Progress, headlines, progress
 from server.dependencies import Chosen, Who, Writing, own_site
 from server.hot_spot_words import SOURCES, VERDICTS
 from server.languages import Language, language
@@ -192,7 +190,7 @@ class PlanPage(TypedDict):
     audiences: Sequence[Audience]
     sent: Sent
     notice: str
-    assessment: AssessmentStanding
+    assessment: Progress
     own_id: int | None
     asks: Mapping[Stage, str]
     meanings: Mapping[Stage, str]
@@ -289,12 +287,7 @@ def plan_page(
         audiences=[*Audience] if found.watch_id else [Audience.PARTNERS, Audience.EVERYONE],
         sent=sent,
         notice=_NOTICES.get(notice, ""),
-        assessment=assessment_standing(
-            assessments.of_plan(session, found.id),
-            assessments.verdicts(session, found.id),
-            spoken,
-            leads=standing.leads,
-        ),
+        assessment=progress(session, found.id, spoken, leads=standing.leads),
         own_id=who.person_id,
         asks=ASKS,
         meanings=MEANINGS,
