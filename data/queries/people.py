@@ -243,6 +243,7 @@ _ERASED = (
     ) AS words
     WHERE id = of_id AND (description <> kept OR public_text <> kept)
     """,
+    "DELETE FROM watch_words WHERE written_by_id = :id AND state <> 'approved'",
     # What was found at a step of a plan is the plan's and stays, without the person.
     """
     DELETE FROM plan_note WHERE person_id = :id AND (state IN ('waiting', 'refused')
@@ -591,6 +592,22 @@ def export(session: Session, id: int) -> Mapping[str, Any]:
                     ) ORDER BY walk.id), '[]')
                     FROM walk JOIN block_watch ON block_watch.id = block_watch_id
                     WHERE started_by_id = :id
+                ),
+                'boundaries drawn', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'block watch', block_watch.name, 'drawn', at,
+                        'boundary', ST_AsGeoJSON(watch_boundary.boundary)::jsonb
+                    ) ORDER BY watch_boundary.id), '[]')
+                    FROM watch_boundary JOIN block_watch ON block_watch.id = block_watch_id
+                    WHERE drawn_by_id = :id
+                ),
+                'words of block watches that were held', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'block watch', block_watch.name, 'about', field, 'words', words,
+                        'state', state, 'the reason', reason, 'written', created_at
+                    ) ORDER BY watch_words.id), '[]')
+                    FROM watch_words JOIN block_watch ON block_watch.id = block_watch_id
+                    WHERE written_by_id = :id
                 ),
                 'notes of action plans', (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(

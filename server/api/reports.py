@@ -37,7 +37,11 @@ Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of a report.")]
     summary="Read one report",
 )
 def read_report(request: Request, id: Id, session: Reading) -> Response:
-    """Give what everybody may know of a report, and what happened to it so far."""
+    """Give what everybody may know of a report, and what happened to it so far.
+
+    Names, and the notes of its timeline that the city has ready in several languages, come in the one
+    asked for (`Accept-Language`).
+    """
     language = request.state.language
     found = _public(reports.one_public(session, id), language)
     feature = OneFeature(
@@ -64,12 +68,12 @@ def read_report(request: Request, id: Id, session: Reading) -> Response:
             position="none" if found.geometry is None else position_of(found.category),
             timeline=[
                 TimelineOut(at=entry.at, kind=entry.kind, status=entry.status, note=entry.note)
-                for entry in reports.timeline(session, id)
+                for entry in reports.timeline(session, id, language.code)
             ],
             page=f"/reports/{found.id}",
         ),
     )
-    return GeoJson(feature.model_dump(mode="json"))
+    return GeoJson(feature.model_dump(mode="json"), headers={"Vary": "Accept-Language, Cookie"})
 
 
 def _public(found: PublicReport | Held | None, language: Language) -> PublicReport:

@@ -1,7 +1,10 @@
-"""What moderators take out of a timeline is no longer in it, for whichever query asks.
+"""What moderators take out of a timeline is no longer in it; a block watch answers for what it sent.
 
 The words go to a table of their own, whose rows moderators read. The timeline stays one that is only
 ever added to, but for words of which that table holds a copy.
+
+Whether a report is fixed is asked of the block watch in whose name it was sent, too, where that lies
+just outside of its boundary.
 """
 
 import sqlalchemy as sa
@@ -86,6 +89,36 @@ ALTER TABLE report_event ENABLE TRIGGER report_event_append_only;
 """
 
 
+# Functions of earlier migrations, each with what changes in it.
+REWORDED = (
+    (
+        "report_voice(bigint, bytea[])",
+        "held.block_watch_id = report.block_watch_id",
+        "held.block_watch_id IN (report.block_watch_id, report.on_behalf_of_id)",
+    ),
+    (
+        "report_to_ask(bigint)",
+        "SELECT id, reporter_id, block_watch_id FROM report",
+        "SELECT id, reporter_id, block_watch_id, on_behalf_of_id FROM report",
+    ),
+    (
+        "report_to_ask(bigint)",
+        "held.block_watch_id = meant.block_watch_id",
+        "held.block_watch_id IN (meant.block_watch_id, meant.on_behalf_of_id)",
+    ),
+)
+
+REWORD = """
+DO $$
+DECLARE
+    written text := pg_get_functiondef('{function}'::regprocedure);
+BEGIN
+    ASSERT position('{before}' IN written) > 0, '{function} is not written as this migration thinks';
+    EXECUTE replace(written, '{before}', '{after}');
+END $$;
+"""
+
+
 def upgrade() -> None:
     op.create_table(
         "hidden_words",
@@ -113,9 +146,13 @@ def upgrade() -> None:
     op.execute(TIMELINE.replace("__HIDING__", HIDING))
     op.execute(HIDE.replace("__TAKEN__", TAKEN))
     op.execute(RULES)
+    for function, before, after in REWORDED:
+        op.execute(REWORD.format(function=function, before=before, after=after))
 
 
 def downgrade() -> None:
+    for function, before, after in reversed(REWORDED):
+        op.execute(REWORD.format(function=function, before=after, after=before))
     op.execute(BACK)
     op.execute(HIDE.replace("__TAKEN__", ""))
     op.execute(TIMELINE.replace("__HIDING__", ""))

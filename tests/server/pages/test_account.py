@@ -2,7 +2,7 @@
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from data.models import (
@@ -15,11 +15,13 @@ from data.models import (
     SignIn,
     TextAppeal,
     TextReview,
+    WatchBoundary,
+    WatchWords,
 )
 from geo.roles import Role
 from server.pages.account import named
 from tests.people import person, signed_in
-from tests.places import IN_THE_WATCH, found_city
+from tests.places import IN_THE_WATCH, box, found_city
 from tests.reports import new, send
 
 EMAIL = "rosa@example.org"
@@ -163,6 +165,33 @@ def test_own_reports_are_found_again(client, engine, rosa, report):
     text = signed_in(client, engine, stranger, strong=False).get("/account").text
     assert f'href="/reports/{report}"' not in text
     assert "You have sent none" in text
+
+
+def test_what_a_captain_drew_and_wrote_is_among_it_and_goes_where_it_is_not_public(
+    client, engine, rosa
+):
+    with Session(engine) as session:
+        watch = found_city(session).block_watch
+        session.execute(text("DELETE FROM watch_boundary"))
+        drawn = box(-94.57, 39.01, -94.56, 39.02)
+        session.execute(insert(WatchBoundary).values(
+            block_watch_id=watch, boundary=drawn, drawn=True, drawn_by_id=rosa))  # fmt: skip
+        for field, state in (("contact", "waiting"), ("meeting", "approved")):
+            decided = None if state == "waiting" else func.now()
+            session.execute(insert(WatchWords).values(
+                block_watch_id=watch, field=field, words=f"Ask Ann ({state})", written_by_id=rosa,
+                state=state, decided_at=decided))  # fmt: skip
+        session.commit()
+    signed_in(client, engine, rosa)
+    held = client.get("/account/export").json()
+    assert held["boundaries drawn"][0]["boundary"]["type"] == "MultiPolygon"
+    words = [one["words"] for one in held["words of block watches that were held"]]
+    assert words == ["Ask Ann (waiting)", "Ask Ann (approved)"]
+    client.post("/account/delete", data={"sure": "1"})
+    with Session(engine) as session:
+        left = session.execute(select(WatchWords.words, WatchWords.written_by_id)).all()
+        assert [tuple(one) for one in left] == [("Ask Ann (approved)", None)]
+        assert session.scalars(select(WatchBoundary.drawn_by_id)).all() == [None]
 
 
 @pytest.mark.parametrize("shown", [True, False])

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.models import Pace, Person, Report
-from data.queries import follows, reports
+from data.queries import fixes, follows, reports
 from data.queries.follows import Subject
 from geo.roles import Role
+from geo.statuses import Status
 from tests.people import person, signed_in
 from tests.places import IN_THE_WATCH, IN_WESTSIDE, found_city
-from tests.reports import new, send
+from tests.reports import moved, new, send
 
 NEAR = (-94.5666, 39.012)
 """Some 140 m west of the watch."""
@@ -166,3 +167,40 @@ class TestStore:
         assert follows.with_news(session, now, now) == []
         send(session, new(at=NEAR, on_behalf_of_id=made))
         assert len(follows.with_news(session, now, now)) == 1
+
+
+def test_the_watch_is_asked_whether_what_it_sent_is_fixed_though_it_lies_outside(
+    client, act, engine, watch
+):
+    """Of other reports outside, nobody asks those who do not look after the place."""
+    captain = act(Role.CAPTAIN)
+    sent = report(client, watch, at=NEAR)
+    assert sent.status_code == 303
+    neighbour = act(None)
+    with Session(engine) as session:
+        worker = person(session, Role.ADMINISTRATOR)
+        session.execute(text("UPDATE report SET reporter_id = NULL"))
+        of_others = send(session, new(at=NEAR), key="of others")
+        ids = (session.scalar(select(Report.id).where(Report.on_behalf_of_id == watch)), of_others)
+        for id in ids:
+            moved(session, id, Status.CONFIRMED, Status.SCHEDULED, Status.IN_PROGRESS, Status.DONE)
+        asked = {}
+        for who in (worker, captain, neighbour):
+            session.execute(
+                text(
+                    "SELECT set_config('porchlight.person', :id, true), "
+                    "set_config('porchlight.strong', 'true', true)"
+                ),
+                {"id": str(who)},
+            )
+            for id in ids:
+                if who == worker:
+                    asked[who, id] = [one.email for one in fixes.to_ask(session, id)]
+                else:
+                    asked[who, id] = fixes.asks(session, id, [])
+        email = session.scalar(select(Person.email).where(Person.id == captain))
+    assert asked == {
+        (worker, ids[0]): [email], (worker, of_others): [],
+        (captain, ids[0]): fixes.Asked.ASKED, (captain, of_others): None,
+        (neighbour, ids[0]): None, (neighbour, of_others): None,
+    }  # fmt: skip
