@@ -1,7 +1,7 @@
 """Hot spots: where problems concentrate more than chance, for those who work on it and for everybody."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -13,6 +13,7 @@ import orjson
 from babel.dates import get_day_names
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 from pydantic import BeforeValidator, Field, model_validator
 from shapely.geometry import shape
 from sqlalchemy.orm import Session
@@ -68,11 +69,12 @@ from server.hot_spots import (
     Sight,
     answer,
 )
+from server.kept import Kept
 from server.languages import Language, language
 from server.month_charts import Chart, chart
 from server.pages.map import KINDS, SOMEWHERE, raster
 from server.pages.meeting_sheets import pdf_response
-from server.pages.page import asset, page
+from server.pages.page import TEMPLATES, asset, page
 from server.problems import Problem
 from server.schemas.filters import Day, Filters
 from server.settings import Settings
@@ -153,10 +155,16 @@ class Standing:
         """Whether the visitor has a role that sees more than everybody."""
         return self.whole or bool(self.area_ids)
 
+    @property
+    def key(self) -> Hashable:
+        """All of it, to keep something by."""
+        titled = tuple((title, *named) for title, named in self.areas.items())
+        return titled, self.whole, self.area_ids, (*self.watches,)
+
 
 def _standing(session: Session, who: Visitor) -> Standing:
     watches = [Named(one.id, one.name) for one in associations.named(session, who.watches)]
-    divisions = areas.named(session, AreaLayer.PATROL_DIVISION)
+    divisions = areas.named(session, AreaLayer.PATROL_DIVISION) if who.works else []
     if who.has(Role.STAFF, Role.ADMINISTRATOR):
         districts = areas.named(session, AreaLayer.COUNCIL_DISTRICT)
         quarters = areas.named(session, AreaLayer.NEIGHBOURHOOD)
@@ -448,8 +456,7 @@ def _rows(sight: Sight, asked: Asked) -> list[Row]:
     return made
 
 
-def _view(desk: Desk, asked: Asked, query: HotSpotQuery) -> View:
-    run = _run(desk, asked)
+def _view(desk: Desk, asked: Asked, run: Run | None, query: HotSpotQuery) -> View:
     state = _state(run, asked)
     rows: Sequence[Row] = ()
     next_: Sequence[Place] = ()
@@ -509,7 +516,6 @@ class HotSpotsPage(TypedDict):
     export: str
     asked_categories: Sequence[str]
     unmeasured: str
-    working: bool
 
 
 @router.get("")
@@ -519,19 +525,55 @@ def hot_spots_page(
     """Show where problems concentrate, as a map and as a list."""
     standing = _standing(desk.session, desk.who)
     questions = _asked(request, standing, query, _today(desk.settings))
-    views = [_view(desk, asked, query) for asked in questions]
-    published = questions[0].published
-    if not published:
+    answered = [(asked, _run(desk, asked)) for asked in questions]
+    if not questions[0].published:
         _log(desk, "read")
     spoken: Language = request.state.language
-    export = _query(query)
+
+    def make() -> Shown:
+        return _shown(desk, spoken, query, standing, answered)
+
+    done = tuple(
+        (run.id, run.read_at) if run is not None and run.state is AnalysisState.DONE else None
+        for _asked, run in answered
+    )
+    shown = (
+        make()
+        if None in done
+        else _kept.get((spoken.code, _query(query), standing.key, done), make)
+    )
+    return page(request, "hot_spots.html", shown)
+
+
+class Shown(TypedDict):
+    """The page but for what is of this one answer: its visitor, its nonce."""
+
+    atlas: Atlas
+    main: Markup
+    working: bool
+
+
+_kept = Kept[Shown](64, for_s=60)
+"""Pages of answers that stay as they are; what has been imported since shows after a minute."""
+
+
+def _shown(
+    desk: Desk,
+    spoken: Language,
+    query: HotSpotQuery,
+    standing: Standing,
+    answered: Sequence[tuple[Asked, Run | None]],
+) -> Shown:
+    views = [_view(desk, asked, run, query) for asked, run in answered]
+    asked = answered[0][0]
+    drawn = _atlas(desk, spoken, asked)
     context = HotSpotsPage(
         views=views,
         standing=standing,
         query=query,
-        asked=questions[0],
-        published=published,
-        atlas=_atlas(desk, spoken, questions[0]),
+        asked=asked,
+        published=asked.published,
+        atlas=drawn,
         kinds=KINDS,
         categories=CATEGORIES,
         lights=LIGHTS,
@@ -546,12 +588,15 @@ def hot_spots_page(
         verdicts=VERDICTS,
         changes=CHANGES,
         least=LEAST_PUBLISHED,
-        export=export,
+        export=_query(query),
         asked_categories=_categories(query),
         unmeasured=_query(query.model_copy(update={"measure": Measure.CELL})),
-        working=any(view.state == "working" for view in views),
     )
-    return page(request, "hot_spots.html", context)
+    main = TEMPLATES.get_template("hot_spots_main.html").render(
+        {"language": spoken, "time_zone": desk.settings.zone, **context}
+    )
+    working = any(view.state == "working" for view in views)
+    return Shown(atlas=drawn, main=Markup(main), working=working)  # noqa: S704 (a template's)
 
 
 def _weekdays(spoken: Language) -> list[str]:

@@ -89,6 +89,18 @@ def test_a_spot_that_another_grid_does_not_show_is_hot_and_not_firm():
     elsewhere = laid.judge(counts)
     assert elsewhere.hot.any()
     assert not (elsewhere.verdict == Verdict.FIRM).any()
+    assert (elsewhere.holds[1][elsewhere.hot] < FAST.overlap).all()
+
+
+def test_a_hot_cell_says_how_far_each_other_grid_bears_it_out():
+    rng = np.random.default_rng(1)
+    spots = found(np.concatenate([even(rng, 400), spot(rng, 1_500, 2_000, 60)]))
+    assert spots.holds.shape == (2, len(spots.cells))
+    assert np.isnan(spots.holds[:, ~spots.hot]).all()
+    firm = spots.verdict == Verdict.FIRM
+    assert firm.any()
+    assert np.array_equal(firm, (spots.holds >= FAST.overlap).all(axis=0))
+    assert spots.holds[:, spots.hot].max() <= 1 + 1e-9
 
 
 @few

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import shapely
 from fastapi.testclient import TestClient
+from scipy.stats import binom
 from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
@@ -32,9 +34,10 @@ from geo.hot_spots import Ground, Verdict, analyse
 from geo.hot_spots import Settings as Look
 from geo.roles import Role
 from server import hot_spots as analyses
-from server.hot_spots import METHOD, Asked, answer, find_by_job, unpacked
+from server.hot_spots import METHOD, Asked, Measure, answer, find_by_job, unpacked
 from server.languages import language
 from server.month_charts import chart
+from server.pages.hot_spots import HotSpotQuery, _categories
 from tests.answers import said_by
 from tests.people import person, signed_in
 from tests.places import EAST, MIDDLE, NORTH, SOUTH, WEST, box, found_city
@@ -261,6 +264,100 @@ class TestStatistics:
             session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
             found = answer(session, asked(source=Source.POLICE), ZONE).found
         assert (found["incidents"], found["reports"]) == (1, 2)
+
+
+class TestMeasures:
+    """Hot for its size, for its length of streets, or for its number of homes."""
+
+    def test_against_streets_p_is_the_binomial_of_their_length(self, engine, planted):
+        with Session(engine) as session:
+            found = answer(session, asked(measure=Measure.STREET), ZONE)
+            lines = hot_spots.streets(session, (WEST, SOUTH, EAST, NORTH))
+        seen = unpacked(found.cells, found.found)
+        lengths = shapely.length(shapely.intersection(seen.cells.polygons()[:, None], lines))
+        assert len(lines) == 2
+        assert (np.isnan(seen.p) == (seen.verdict == Verdict.NOT_MEASURED)).all()
+        assert np.isnan(seen.p[lengths.sum(axis=1) == 0]).all()
+        assert found.found["not_measured"] == np.isnan(seen.p).sum() > 0
+        assert found.found["left_out"] > 0
+
+        total = found.found["incidents"] - found.found["left_out"]
+        measured = np.isfinite(seen.p)
+        share = seen.expected[measured] / total
+        assert share.max() < 0.2
+        upper = binom.sf(seen.lag[measured] - 1, total, share)
+        assert seen.p[measured] == pytest.approx(upper, rel=1e-9)
+
+    def test_edges_of_blocks_stand_in_for_streets_that_nobody_imported(self, engine, city):
+        with Session(engine) as session:
+            assert hot_spots.measures(session).streets == "street"
+            session.execute(text("DELETE FROM street"))
+            assert hot_spots.measures(session).streets == ""
+            for code, (west, east) in enumerate(((WEST, MIDDLE), (MIDDLE, EAST))):
+                session.execute(
+                    insert(Area).values(
+                        layer=AreaLayer.BLOCK,
+                        code=str(code),
+                        name="",
+                        geom=box(west, SOUTH, east, NORTH),
+                    )
+                )
+            assert hot_spots.measures(session).streets == "block"
+            (edges,) = hot_spots.streets(session, (WEST, SOUTH, EAST, NORTH))
+        apart = to_city().transform([WEST, EAST, WEST, WEST], [SOUTH, SOUTH, SOUTH, NORTH])
+        wide, high = np.diff(apart[0][:2])[0], np.diff(apart[1][2:])[0]
+        assert edges.length == pytest.approx(2 * wide + 3 * high, rel=0.01)  # a shared edge once
+
+    def test_where_most_homes_are_more_is_expected(self, engine, planted):
+        made, _divisions = planted
+        with Session(engine) as session:
+            for id, households in ((made.westside, 900), (made.eastside, 100)):
+                session.execute(update(Area).where(Area.id == id).values(households=households))
+            assert hot_spots.measures(session).homes is AreaLayer.NEIGHBOURHOOD
+            found = answer(session, asked(measure=Measure.HOME), ZONE)
+        seen = unpacked(found.cells, found.found)
+        lon, _lat = seen.lonlat
+        west, east = seen.expected[lon < MIDDLE - 0.01], seen.expected[lon > MIDDLE + 0.01]
+        assert np.median(west) / np.median(east) == pytest.approx(9, rel=0.05)
+
+    def test_without_numbers_of_homes_nothing_is_measured_and_the_form_says_so(
+        self, as_role, engine, planted
+    ):
+        browser = as_role(Role.ADMINISTRATOR)
+        page = browser.get("/hotspots?measure=home&width=300", headers=PAGE).text
+        assert "Not measured: nothing to measure against." in page
+        assert "None found." not in page
+        assert re.search(r'<option value="home" selected disabled>[^<]+\(not imported\)', page)
+        assert 'href="/hotspots?width=300"' in page
+        with Session(engine) as session:
+            assert session.scalar(select(func.count()).select_from(HotSpotRun)) == 0
+
+    def test_squares_stand_beside_hexagons(self, as_role, planted):
+        browser = as_role(Role.ADMINISTRATOR)
+        cells = browser.get("/hotspots/cells?shape=square").json()
+        assert {len(cell["ring"]) for cell in cells} == {5}
+        assert browser.get("/hotspots/cells.geojson?shape=square").json()["analysis"]["shape"] == (
+            "square"
+        )
+        (code, *_others) = rows_of(browser.get("/hotspots?shape=square", headers=PAGE).text)
+        panel = browser.get(f"/hotspots/cell/{code}?shape=square", headers=PAGE).text
+        assert "square of 200 meters" in panel
+
+    @pytest.mark.parametrize(
+        ("query", "chosen"),
+        [
+            ({}, set()),
+            ({"kind": ["lighting"]}, {c.code for c in CATEGORIES if c.kind == "lighting"}),
+            ({"category": ["litter", "light_out"]}, {"litter", "light_out"}),
+            ({"kind": ["lighting"], "category": ["light_out"]}, {"light_out"}),
+            (
+                {"kind": ["lighting"], "category": ["litter"]},
+                {c.code for c in CATEGORIES if c.kind == "lighting"} | {"litter"},
+            ),
+        ],
+    )
+    def test_several_kinds_and_categories_are_counted_together(self, query, chosen):
+        assert set(_categories(HotSpotQuery(**query))) == chosen
 
 
 class TestRights:
@@ -532,19 +629,37 @@ class TestPage:
         page = browser.get("/hotspots", headers=PAGE).text
         assert re.search(r"<strong>1 hot spot</strong>\s+out of 130 incidents", page)
         panel = browser.get(f"/hotspots/cell/{rows_of(page)[0]}", headers=PAGE).text
+        assert re.search(r"a count this high in (about|less than) 1 of [\d,]+ shuffles", panel)
         assert "false alarms" in panel
+        assert "With cells laid elsewhere" in panel
         assert "where chance would put" in panel
         assert "<rect" in panel
         assert "No block watch looks after this place." in panel
+
+    def test_the_page_says_what_else_incidents_tell(self, as_role, planted):
+        page = as_role(Role.ADMINISTRATOR).get("/hotspots", headers=PAGE).text
+        assert "hold half of the incidents" in page
+        assert "Plain past counts are the best guess" in page
+        assert "follow nearby" in page
+        assert page.count("· used here") == 1
+
+    def test_nobody_in_particular_is_told_what_else_incidents_tell(self, client, planted):
+        assert "Where next?" not in client.get("/hotspots", headers=PAGE).text
+        made = client.get("/hotspots/cells.geojson").json()["analysis"]
+        assert not {"near_repeats", "concentration", "where_next"} & {*made}
 
     def test_the_files_hold_how_they_were_made(self, as_role, planted):
         browser = as_role(Role.ADMINISTRATOR)
         made = browser.get("/hotspots/cells.geojson?width=300").json()["analysis"]
         assert (made["width_m"], made["method_version"], made["seed"]) == (300, METHOD, None)
+        assert (made["shape"], made["measure"], made["near_repeats"]["seed"]) == ("hexagon", "", 0)
+        assert made["concentration"]["incidents"] == 130
+        assert made["where_next"]["method"] == "prior_counts"
         assert "# width_m: 300" in browser.get("/hotspots/cells.csv?width=300").text
         package = browser.get("/hotspots/cells.gpkg?width=300").content
         assert package.startswith(b"SQLite format 3")
         assert b"method_version" in package
+        assert b"held_shifted" in package
 
     def test_a_liaison_prints_two_pages_and_nobody_in_particular_prints_any(self, as_role, planted):
         _made, divisions = planted
@@ -554,6 +669,8 @@ class TestPage:
         words = said_by(paper, "")
         assert "West" in words
         assert "Each place by month" in words
+        assert "Where next" in words
+        assert "2 / 2" in words
         assert as_role().get("/hotspots/brief.pdf", headers=PAGE).status_code == 403
 
     def test_the_map_is_given_what_stands_out_and_no_more(self, as_role, planted):
@@ -569,6 +686,8 @@ class TestPage:
             "width=7",
             "weekday=9",
             "light=dusk",
+            "shape=round",
+            "measure=luck",
             "then_from=2026-01-01",
             "category=nothing",
             "area=999999",
