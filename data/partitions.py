@@ -31,10 +31,12 @@ GEOMETRY, OCCURRED_AT, CATEGORY = "geometry", "occurred_at", "category"
 ABOUT = b"porchlight"
 """Key in a file's metadata under which it says, as JSON, how it was made."""
 
-ROWS_TOGETHER = 32_768
+ROWS_TOGETHER = 8_192
 """Rows of a row group: read at once, and known by their extent."""
 
-_TILE_DEG = 0.02
+_TILE_DEG = 0.005
+"""Side of the squares by which rows are sorted."""
+
 _CRS84 = CRS.from_user_input("OGC:CRS84")
 MARGIN: Triple = (10.0, 10.0, 1 / 86_400)
 """By which extents are taken larger, so that no rounding leaves out a row."""
@@ -186,13 +188,12 @@ def reports(among: Sequence[Piece], box: Box, chosen: Chosen) -> Reports:
         or coordinates that its CRS cannot have.
     """
     since, until = chosen.since / 86_400, chosen.until / 86_400
-    near = [
-        piece
-        for piece in among
-        if piece.low[2] < until
-        and piece.high[2] >= since
-        and box.meets(np.array([piece.low]), np.array([piece.high]))[0]
-    ]
+    low, high = (
+        np.array(corners).reshape(-1, 3)
+        for corners in ([piece.low for piece in among], [piece.high for piece in among])
+    )
+    meant = box.meets(low, high) & (low[:, 2] < until) & (high[:, 2] >= since)
+    near = [piece for piece, one in zip(among, meant.tolist(), strict=True) if one]
     read = [np.empty(0, REPORT)]
     for path in dict.fromkeys(piece.path for piece in near):
         with _opened(Path(path), read_dictionary=[CATEGORY]) as file:
@@ -225,7 +226,7 @@ def write(
     about : mapping
         How it was made: goes into the file, as JSON.
     """
-    by_place = np.lexsort((at_s, np.floor(lon / _TILE_DEG), np.floor(lat / _TILE_DEG)))
+    by_place = np.lexsort((at_s, _place_in_order(lon, lat)))
     point = pa.StructArray.from_arrays(
         [pa.array(lon[by_place]), pa.array(lat[by_place])],
         fields=[pa.field("x", pa.float64(), nullable=False), pa.field("y", pa.float64(), False)],
@@ -247,6 +248,21 @@ def write(
             row_group_size=ROWS_TOGETHER,
             compression="zstd",
         )
+
+
+def _place_in_order(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Give numbers that are near each other for most places that are, so that row groups are compact.
+
+    The bits of column and row are taken in turn (Morton 1966).
+    """
+    column, row = (
+        np.floor((value + turn) / _TILE_DEG).astype(np.int64)
+        for value, turn in ((lon, 180), (lat, 90))
+    )
+    order = np.zeros(len(lon), np.int64)
+    for bit in range(int(360 / _TILE_DEG).bit_length()):
+        order |= (column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1
+    return order
 
 
 def geo_metadata(
@@ -415,7 +431,7 @@ def _rows(file: pq.ParquetFile, piece: Piece, places: _Places, box: Box, chosen:
     kept &= np.isfinite(x) & np.isfinite(y)
     kept &= (at_s / 86_400 >= box.low[2]) & (at_s / 86_400 < box.high[2])
     if places.stored:
-        west, south, east, north = _degrees(box)
+        west, south, east, north = _degrees(box, piece)
         kept &= (x >= west) & (x <= east) & (y >= south) & (y <= north)
     which = np.flatnonzero(kept)
     lon, lat = x[which], y[which]
@@ -488,12 +504,12 @@ def _codes(piece: Piece, table: pa.Table, chosen: Chosen) -> NDArray[np.int32]:
     return np.asarray(np.array(numbers, np.int32)[column.indices.to_numpy()])
 
 
-def _degrees(box: Box) -> Degrees:
-    """Give degrees that surely hold a box; without an end where it has none."""
-    if not np.isfinite([*box.low[:2], *box.high[:2]]).all():
+def _degrees(box: Box, piece: Piece) -> Degrees:
+    """Give degrees that surely hold what a box has of a piece; infinite where that has no end."""
+    west, south = np.maximum(box.low[:2], piece.low[:2]).tolist()
+    east, north = np.minimum(box.high[:2], piece.high[:2]).tolist()
+    if not max(east - west, north - south) <= _WIDEST_M:
         return -np.inf, -np.inf, np.inf, np.inf
-    west, south, east, north = box.low[0], box.low[1], box.high[0], box.high[1]
-    if max(east - west, north - south) > _WIDEST_M:
-        return -np.inf, -np.inf, np.inf, np.inf
-    found = to_stored().transform_bounds(west - 10, south - 10, east + 10, north + 10)
-    return found if np.isfinite(found).all() else (-np.inf, -np.inf, np.inf, np.inf)
+    return to_stored().transform_bounds(
+        west - MARGIN[0], south - MARGIN[1], east + MARGIN[0], north + MARGIN[1]
+    )

@@ -372,7 +372,7 @@ def cluster(scheduler: str | None, workers: int, folder: Path) -> "Iterator[Clie
                 n_workers=workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 local_directory=str(folder),
             ) as own,
             Client(own) as client,
