@@ -725,7 +725,8 @@ def notes(session: Session, id: int) -> list[Note]:
     """Give the notes of a plan that the visitor may read, the first first."""
     rows = session.execute(
         text("""
-            SELECT note.id, at, audience, stage, words, state, reason, author.person_id
+            SELECT note.id, at, audience, stage, words, state, coalesce(author.reason, '') AS reason,
+                author.person_id
             FROM plan_note AS note LEFT JOIN plan_note_author AS author ON note_id = note.id
             WHERE note.plan_id = :id ORDER BY note.id
         """),

@@ -23,7 +23,7 @@ from data.queries.plans import Figures, Misplaced, NewPlan
 from geo.plans import Audience, Ground, Stage, around_reports, leads, parts_of, place_fault
 from layers.atlas import Atlas
 from server import visitors
-from server.dependencies import own_site
+from server.dependencies import Who, own_site
 from server.hot_spot_words import SOURCES, VERDICTS
 from server.pages.hot_spots import AtDesk, Desk, HotSpotQuery, found_cell
 from server.pages.page import page
@@ -98,7 +98,7 @@ def _origin(request: Request, desk: Desk, query: NewPlanQuery) -> Origin:
     """
     _ = request.state.language.gettext
     nothing = Problem(
-        422,
+        404,
         _("Choose where"),
         _(
             "A plan is opened on a cell of the hot spots, on reports, or on a block watch. Go to one "
@@ -189,8 +189,9 @@ class NewPlanPage(TypedDict):
 
 
 @router.post("/plans/new")
-async def new_plan_on_ticked(request: Request) -> RedirectResponse:
+async def new_plan_on_ticked(request: Request, who: Who) -> RedirectResponse:
     """Go from reports that are ticked in the work list to the form of a plan on them."""
+    visitors.require(request, who, LEADERS)
     sent = await request.form()
     picked = [str(word).partition(".")[0] for word in sent.getlist("pick")]
     pairs = [("report", word) for word in picked if word.isdecimal()]

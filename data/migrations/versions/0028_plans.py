@@ -223,7 +223,9 @@ SELECT id AS plan_id, place FROM plan WHERE visitor_sees_plan(id);
 CREATE VIEW plan_progress AS
 SELECT plan_id, count(*) AS tasks, count(done_at) AS done FROM plan_task GROUP BY plan_id;
 CREATE VIEW plan_note_author WITH (security_barrier) AS
-SELECT id AS note_id, person_id FROM plan_note WHERE visitor_sees_plan(plan_id);
+SELECT id AS note_id, person_id,
+    CASE WHEN person_id = visitor() THEN reason ELSE '' END AS reason
+FROM plan_note WHERE visitor_sees_plan(plan_id);
 
 ALTER TABLE plan ENABLE ROW LEVEL SECURITY;
 CREATE POLICY read ON plan FOR SELECT USING (true);
@@ -275,7 +277,7 @@ CREATE POLICY add ON plan_note FOR INSERT WITH CHECK (
     person_id = visitor() AND state IN ('approved', 'waiting')
     AND CASE WHEN stage IS NULL THEN visitor_works_plan(plan_id) ELSE visitor_leads_plan(plan_id) END
 );
-GRANT SELECT (id, plan_id, at, audience, stage, words, state, reason, decided_at),
+GRANT SELECT (id, plan_id, at, audience, stage, words, state, decided_at),
     INSERT (plan_id, person_id, audience, stage, words, state) ON plan_note TO {WEB};
 
 ALTER TABLE plan_report ENABLE ROW LEVEL SECURITY;
