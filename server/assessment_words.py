@@ -7,14 +7,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from data.queries import assessments
-from data.queries.assessments import Assessment, Design, Verdict
+from data.queries.assessments import Assessment, Verdict
 from data.queries.hot_spots import Source
 from geo.categories import N_
-from geo.evaluation import Outcome, seasonal_overlap
+from geo.evaluation import Outcome
+from server.assessments import Caveat
 from server.languages import Language
-
-SAME_SEASON = 0.8
-"""Share of the months that two periods have in common from which their season is the same."""
 
 _REPORTS: dict[Outcome, str] = {
     Outcome.FEWER: N_("Fewer reports than there would have been"),
@@ -59,6 +57,32 @@ AROUND: dict[Outcome, str] = {
     Outcome.NO_CLEAR_CHANGE: N_("In the ring around the place there was no clear change."),
     Outcome.TOO_FEW: N_(
         "In the ring around the place there was too little to tell whether the problem moved there."
+    ),
+}
+
+
+CAVEATS: dict[Caveat, tuple[str, str]] = {
+    Caveat.WORST: (
+        N_("It may get better by itself."),
+        N_(
+            "This place was among the worst when it was chosen. Such places usually get better "
+            "without any response, since a bad time seldom lasts. Comparing with places as bad allows "
+            "for it only as far as there are such places."
+        ),
+    ),
+    Caveat.UNLIKE: (
+        N_("No place is quite like it."),
+        N_(
+            "At least one place to compare with had far fewer or far more incidents, or rose or fell "
+            "differently. So less is sure than the figures say."
+        ),
+    ),
+    Caveat.SEASON: (
+        N_("The seasons differ."),
+        N_(
+            "The two times cover different parts of the year. That is allowed for only as far as the "
+            "season is the same for all places. Whole years, or the same months, are better."
+        ),
     ),
 }
 
@@ -109,24 +133,34 @@ def told(verdict: Verdict, spoken: Language) -> Told:
         title=OUTCOMES[verdict.source][outcome],
         meaning=MEANINGS[outcome],
         around=AROUND[Outcome(around)] if around else "",
-        details=_details(outcome, numbers, spoken) if numbers else "",
+        details=_details(outcome, numbers, spoken, ring=bool(around)) if numbers else "",
         numbers=numbers,
         rounded=verdict.found is None,
     )
 
 
-def _details(outcome: Outcome, numbers: Mapping[str, Any], spoken: Language) -> str:
+def _details(outcome: Outcome, numbers: Mapping[str, Any], spoken: Language, *, ring: bool) -> str:
     _ = spoken.gettext
     value, low, high = (round(abs(one)) for one in numbers["wdd"])
     expected, detectable = round(numbers["expected"]), round(numbers["detectable"])
-    if outcome is Outcome.FEWER:
-        return _(
-            "About {n} fewer ({low} to {high}), where about {expected} would have been expected."
-        ).format(n=value, low=min(low, high), high=max(low, high), expected=expected)
-    if outcome is Outcome.MORE:
-        return _(
-            "About {n} more ({low} to {high}), where about {expected} would have been expected."
-        ).format(n=value, low=min(low, high), high=max(low, high), expected=expected)
+    if outcome in {Outcome.FEWER, Outcome.MORE}:
+        said = {
+            (Outcome.FEWER, True): _(
+                "About {n} fewer ({low} to {high}), the ring around it counted. In the place itself "
+                "about {expected} would have been expected."
+            ),
+            (Outcome.FEWER, False): _(
+                "About {n} fewer ({low} to {high}), where about {expected} would have been expected."
+            ),
+            (Outcome.MORE, True): _(
+                "About {n} more ({low} to {high}), the ring around it counted. In the place itself "
+                "about {expected} would have been expected."
+            ),
+            (Outcome.MORE, False): _(
+                "About {n} more ({low} to {high}), where about {expected} would have been expected."
+            ),
+        }[outcome, ring]
+        return said.format(n=value, low=min(low, high), high=max(low, high), expected=expected)
     if outcome is Outcome.NO_CLEAR_CHANGE:
         return _(
             "About {expected} would have been expected; most likely a fall of {detectable} would have "
@@ -208,12 +242,3 @@ def headlines(session: Session, plan_ids: Sequence[int]) -> dict[int, str]:
         plan_id: OUTCOMES[source][Outcome(outcome)]
         for plan_id, source, outcome in assessments.newest(session, plan_ids)
     }
-
-
-def is_same_season(design: Design) -> bool:
-    """Tell whether both periods cover the same parts of the year."""
-    before, after = (
-        (design.before_from, design.before_until),
-        (design.after_from, design.after_until),
-    )
-    return seasonal_overlap(before, after) >= SAME_SEASON

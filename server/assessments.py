@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,7 +44,7 @@ PROPOSED, SUGGESTED = 8, 3
 """Places that are listed, and how many of them are suggested at the most."""
 
 UNLIKE = 3.0
-"""Distance in standard errors from which a place is not suggested: chance alone makes about 2."""
+"""Distance in standard errors from which a place is not like the treated one: chance makes about 2."""
 
 LEAST_DAYS, MOST_DAYS = 28, 3 * 366
 """Of each period."""
@@ -53,6 +54,9 @@ GRACE_DAYS = 7
 
 WORST_SHARE = 0.1
 """Share of places of its size that may be busier for a place to count as one of the worst."""
+
+SAME_SEASON = 0.8
+"""Share of the months that two times have in common from which their season is the same."""
 
 _LEAST_STEPS, _STEP_DAYS = 4, 30.4
 _MARGIN_M = 2 * max(category.duplicate_radius_m for category in CATEGORIES)
@@ -191,7 +195,7 @@ def propose(
                 listed.shifts_m.tolist(), names, chosen.distance, strict=True
             )
         ],
-        "suggested": (alike or [0])[:SUGGESTED],
+        "suggested": (alike or [*range(len(chosen.numbers))])[:SUGGESTED],
         "counts": {
             source.value: _counted(one, design, last, (_and(listed.places, treated), served))
             for source, one in seen.items()
@@ -333,6 +337,42 @@ def outlook(
     )
 
 
+class Caveat(StrEnum):
+    """What makes a verdict less sure than its figures."""
+
+    WORST = "worst"
+    """The place was among the worst, so it would have got better by itself (regression to the mean)."""
+
+    UNLIKE = "unlike"
+    """A place it is compared with was not as bad, or had another trend: there were no better ones."""
+
+    SEASON = "season"
+    """The two times cover different parts of the year."""
+
+
+def caveats(
+    design: Design, proposal: Mapping[str, Any], chosen: Sequence[int]
+) -> tuple[Caveat, ...]:
+    """Say what makes a verdict less sure, known before it is found.
+
+    Parameters
+    ----------
+    design : Design
+    proposal : mapping
+        As `propose` gives it.
+    chosen : sequence of int
+    """
+    overlap = evaluation.seasonal_overlap(
+        (design.before_from, design.before_until), (design.after_from, design.after_until)
+    )
+    holds = {
+        Caveat.WORST: design.worst_first or proposal["busier"] <= WORST_SHARE * proposal["copies"],
+        Caveat.UNLIKE: any(proposal["places"][number]["distance"] > UNLIKE for number in chosen),
+        Caveat.SEASON: overlap < SAME_SEASON,
+    }
+    return tuple(caveat for caveat in Caveat if holds[caveat])
+
+
 # When the time has come ----------------------------------------------------------------------------
 
 
@@ -428,14 +468,17 @@ def judge(session: Session, verdict_id: int) -> None:
     read_at = datetime.now(UTC)
     rows = assessments.state_of_rows(session, source)
     design, judged = _judge(session, id, source)
-    late = assessments.by_id(session, id).late
+    assessment = assessments.by_id(session, id)
+    private = assessments.private(session, id, as_owner=True)
+    assert private is not None
     assessments.end(
         session,
         verdict_id,
         method=METHOD,
         found={**_found(design, judged), "read_at": read_at.isoformat(), **rows},
         published={
-            **_published(design, judged, late=late),
+            **_published(design, judged, late=assessment.late),
+            "caveats": [*caveats(design, private.proposal, assessment.chosen)],
             "read_at": read_at.isoformat(),
             **rows,
         },

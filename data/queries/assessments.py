@@ -303,6 +303,22 @@ def fix(session: Session, id: int, *, late: bool) -> None:
         raise NotFixed(constraint or "") from error
 
 
+def fix_as_of(session: Session, id: int, moment: datetime) -> None:
+    """Replace a draft by the same assessment, fixed at a moment of the past: for what is made up.
+
+    As the owner of the store; nobody else could say when something was fixed.
+    """
+    columns = ", ".join(("plan_id", "proposal", "chosen", "chosen_reason", *_DESIGN, *_AREAS))
+    session.execute(
+        text(
+            f"INSERT INTO assessment ({columns}, fixed_at) "  # noqa: S608 (names of this module)
+            f"SELECT {columns}, :moment FROM assessment WHERE id = :id"
+        ),
+        {"id": id, "moment": moment},
+    )
+    session.execute(text("DELETE FROM assessment WHERE id = :id"), {"id": id})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A verdict as the visitor may read it.
@@ -411,6 +427,14 @@ def ask_for_due(session: Session, reached: Mapping[Source, date]) -> int:
         if source in reached
     ]
     return sum(map(len, asked))
+
+
+def waiting(session: Session) -> list[int]:
+    """Give the verdicts that wait for a job. As the owner of the store."""
+    rows = session.scalars(
+        text("SELECT id FROM assessment_verdict WHERE computed_at IS NULL ORDER BY id")
+    )
+    return [*rows]
 
 
 def begin(session: Session, verdict_id: int) -> tuple[int, Source] | None:

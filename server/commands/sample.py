@@ -13,6 +13,7 @@ from data.queries.imports import holds_real_city
 from data.sample.city import sample_city
 from data.sample.load import Loaded, RealCityError, holds_sample, load
 from server.commands.database import upgraded_database
+from server.sample_plans import put_plans
 from server.settings import Settings, position_secret
 from server.settings import load as load_settings
 
@@ -63,15 +64,18 @@ def _put_in(
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as shown:
         task = shown.add_task("Making the sample city")
+        city = sample_city(seed, until)
         loaded = load(
             session,
-            sample_city(seed, until),
+            city,
             secret=position_secret(settings),
             beside_real=beside_real,
             progress=lambda table, rows: shown.update(
                 task, description=f"Putting in: {table.replace('_', ' ')}, {rows:,} rows"
             ),
         )
+        shown.update(task, description="Putting in: action plans, and judging them")
+        put_plans(session, city, settings.zone)
         session.commit()
     _show(console, loaded, perf_counter() - started)
 

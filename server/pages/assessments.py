@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 import shapely
@@ -24,15 +24,16 @@ from geo.places import plain_text
 from geo.plans import leads, sees
 from server import screening, visitors
 from server.assessment_drawings import PairedChart, PlacesMap, paired_chart, places_map
-from server.assessment_words import OUTCOMES, Told, is_same_season, told
+from server.assessment_words import CAVEATS, Told, told
 from server.assessments import (
     LEAST_DAYS,
     MOST_DAYS,
     UNLIKE,
-    WORST_SHARE,
+    Caveat,
     NoRoom,
     Outlook,
     areas,
+    caveats,
     complete_until,
     outlook,
     propose,
@@ -120,9 +121,8 @@ class Shown:
         Incidents of the treated place before.
     before : mapping of Source to PairedChart
     outlooks : mapping of Source to Outlook
-    was_worst : bool
-        Whether the place was among the worst, so that it would get better by itself.
-    same_season : bool
+    caveats : sequence of (str, str)
+        What makes it less sure: messages, short and long.
     told : sequence of Told
     charts : mapping of int to PairedChart
         By the ids of verdicts.
@@ -140,8 +140,7 @@ class Shown:
     treated: Mapping[Source, int]
     before: Mapping[Source, PairedChart]
     outlooks: Mapping[Source, Outlook]
-    was_worst: bool
-    same_season: bool
+    caveats: Sequence[tuple[str, str]]
     told: Sequence[Told]
     charts: Mapping[int, PairedChart]
     waits: Mapping[Source, date | None]
@@ -180,7 +179,6 @@ class AssessmentPage(TypedDict):
     categories: Sequence[Category]
     groups: Sequence[str]
     sources: Mapping[Source, str]
-    outcomes: Mapping[Source, Mapping[Any, str]]
     limit: int
 
 
@@ -271,7 +269,6 @@ def _page(
         categories=CATEGORIES,
         groups=assessments.offense_groups(desk.session) if desk.leads else (),
         sources=SOURCES,
-        outcomes=OUTCOMES,
         limit=REASON_LIMIT,
     )
     return page(desk.request, "assessment.html", context, status=422 if faults else 200)
@@ -306,12 +303,7 @@ def _shown(desk: Desk, assessment: Assessment, verdicts: Sequence[Verdict]) -> S
             source: outlook(design, private.proposal, assessment.chosen, source)
             for source in design.sources
         },
-        was_worst=design.worst_first
-        or (
-            private is not None
-            and private.proposal["busier"] <= WORST_SHARE * private.proposal["copies"]
-        ),
-        same_season=is_same_season(design),
+        caveats=_caveats(assessment, private, mine),
         told=found,
         charts={
             one.verdict.id: _after(assessment, one.verdict, spoken)
@@ -325,6 +317,17 @@ def _shown(desk: Desk, assessment: Assessment, verdicts: Sequence[Verdict]) -> S
         },
         finding=frozenset(one.source for one in mine if one.computed_at is None),
     )
+
+
+def _caveats(
+    assessment: Assessment, private: Private | None, verdicts: Sequence[Verdict]
+) -> list[tuple[str, str]]:
+    published = next((one.published for one in verdicts if one.published), None)
+    if private is not None:
+        known = caveats(assessment.design, private.proposal, assessment.chosen)
+    else:
+        known = tuple(Caveat(one) for one in published["caveats"]) if published else ()
+    return [CAVEATS[one] for one in known]
 
 
 def _ends_at(desk: Desk, design: Design, source: Source) -> date | None:
