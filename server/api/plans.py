@@ -20,7 +20,7 @@ def read_plan(request: Request, response: Response, session: Reading, id: Id) ->
     """Give the place of an action plan, as GeoJSON.
 
     Everybody gets cells of the public map of hot spots, those of the plan its place itself. 404, too,
-    where everybody reads no more than its neighborhood.
+    where everybody reads no more than its neighbourhood.
     """
     found = plans.place(session, id)
     if found is None:

@@ -115,7 +115,7 @@ def test_a_plan_on_reports_is_where_they_are_shown(client, engine, captain, watc
     # Fewer than the public map of hot spots shows.
     assert client.get(f"/api/plans/{plan}").status_code == 404
     public = client.get(f"/plans/{plan}").text
-    assert "The plan is about a place in this neighborhood." in public
+    assert "The plan is about a place in this neighbourhood." in public
     assert "Dumped trash" not in public
     assert "The dark corner" not in client.get(f"/reports/{ids[0]}").text
 
