@@ -28,6 +28,7 @@ from data.sample.police import PoliceIncident, police_incidents
 from data.sample.reports import CITY_TIME, DAYS, Report, reports
 from data.sample.streets import Street
 from data.sample.truth import HotSpot
+from data.sample.walks import WalkStop, walk_stops
 from geo.crs import to_stored
 
 _DIGITS = 7
@@ -67,6 +68,7 @@ class SampleCity:
     police_incidents: tuple[PoliceIncident, ...]
     reports: tuple[Report, ...]
     hot_spots: tuple[HotSpot, ...]
+    walk_stops: tuple[WalkStop, ...]
 
 
 def sample_city(seed: int, until: datetime) -> SampleCity:
@@ -121,6 +123,7 @@ def sample_city(seed: int, until: datetime) -> SampleCity:
         police_incidents=_in_degrees(police_incidents(made, of_police, until)),
         reports=_in_degrees(written),
         hot_spots=_in_degrees(spots),
+        walk_stops=_in_degrees([*walk_stops(made.grid, until, CITY_TIME)]),
     )
 
 

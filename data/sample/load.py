@@ -4,7 +4,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import shapely
@@ -37,12 +39,15 @@ from data.models import (
     Support,
     TransitStop,
     VacantLot,
+    Walk,
+    WalkAnswer,
+    WalkStop,
 )
 from data.models.base import SRID
 from data.queries import homes
 from data.queries.gazetteer import rebuild
 from data.queries.imports import SAMPLE, holds_real_city
-from data.sample import reports
+from data.sample import reports, walks
 from data.sample.city import SampleCity
 from data.sample.tables import FOLDER
 from geo.categories import BY_CODE, Setting
@@ -159,6 +164,7 @@ class _Loading:
         self._put(PoliceIncident, _police_incidents(self.city))
         self._put_reports()
         self._put_people()
+        self._put_walks()
         rebuild(self.session)
         total = sum(self.rows.values())
         self.session.execute(
@@ -268,6 +274,39 @@ class _Loading:
         for key, role in zip(keys, roles, strict=True):
             if role is not None:
                 self._insert(RoleGrant, [role | {"person_id": key}])
+
+    def _put_walks(self) -> None:
+        """Put in the walks of the watch whose captain everybody may try being, with their stops."""
+        for (code, title), stops in groupby(self.city.walk_stops, attrgetter("watch", "title")):
+            seen = list(stops)
+            begun = seen[0].seen_at
+            watch, captain = self.session.execute(
+                select(BlockWatch.id, RoleGrant.person_id)
+                .join(RoleGrant, RoleGrant.block_watch_id == BlockWatch.id)
+                .where(BlockWatch.external_id == code, RoleGrant.role == Role.CAPTAIN)
+            ).one()
+            (walk,) = self._insert(
+                Walk,
+                [
+                    {
+                        "block_watch_id": watch,
+                        "started_by_id": captain,
+                        "title": title,
+                        "walked_on": begun.date(),
+                        "created_at": begun,
+                        "ended_at": seen[-1].seen_at + timedelta(minutes=10),
+                    }
+                ],
+            )
+            keys = self._insert(
+                WalkStop, [_stop(stop, number, walk) for number, stop in enumerate(seen, start=1)]
+            )
+            answers = [
+                {"stop_id": key, "question": question, "answer": answer}
+                for key, stop in zip(keys, seen, strict=True)
+                for question, answer in stop.answers.items()
+            ]
+            self._insert(WalkAnswer, answers)
 
     def _put_reports(self) -> None:
         written = self.city.reports
@@ -438,6 +477,19 @@ def _report(report: reports.Report, public: BaseGeometry | None) -> Row:
         "updated_at": report.events[-1].at,
         "closed_at": report.closed_at,
         "external_id": str(report.number),
+    }
+
+
+def _stop(stop: walks.WalkStop, number: int, walk: int) -> Row:
+    return {
+        "walk_id": walk,
+        "key": f"sample {number}",
+        "body_hash": b"",
+        "geom": _ewkb(stop.geom),
+        "address": stop.corner,
+        "note": stop.note,
+        "seen_at": stop.seen_at,
+        "sent_at": stop.seen_at,
     }
 
 

@@ -18,7 +18,7 @@ from data.models import (
     ServiceLocation,
     StreetLight,
 )
-from data.queries import homes, people
+from data.queries import homes, people, walks
 from data.queries.imports import is_sample
 from data.queries.places import PlaceKind, search
 from data.sample.load import RealCityError, load
@@ -26,6 +26,7 @@ from geo.categories import CATEGORIES, Setting
 from geo.positions import regions_near
 from geo.roles import Role
 from geo.statuses import Status
+from geo.walks import QUESTIONS
 from tests.data.sample.conftest import UNTIL
 
 SECRET = b"s" * 32
@@ -187,6 +188,31 @@ def test_a_real_city_is_not_mixed_with_the_sample_by_mistake(real_city, sample):
 def test_told_so_the_sample_is_put_beside_a_real_city(real_city, sample):
     assert not load(real_city, sample, secret=SECRET, beside_real=True).known
     assert count(real_city, Report) == 3_000
+
+
+def test_the_captains_watch_has_walked_twice_and_seen_less_the_second_time(loaded, sample):
+    (watch,) = {stop.watch for stop in sample.walk_stops}
+    id = loaded.scalar(select(BlockWatch.id).where(BlockWatch.external_id == watch))
+    later, first = walks.of_watch(loaded, id)
+    assert first.walked_on < later.walked_on < UNTIL.date()
+    assert first.ended_at
+    sums = walks.sums(loaded, [first, later])
+    found = [
+        sum(
+            sums[walk.id].counts.get((question.code, answer.code), 0)
+            for question in QUESTIONS
+            for answer in question.answers
+            if answer.category
+        )
+        for walk in (first, later)
+    ]
+    assert found[0] > 2 * found[1] > 0
+    outside = text(
+        "SELECT count(*) FROM walk_stop JOIN walk ON walk.id = walk_id "
+        "JOIN block_watch ON block_watch.id = block_watch_id "
+        "WHERE NOT ST_DWithin(boundary, walk_stop.geom, 1e-4)"
+    )
+    assert loaded.scalar(outside) == 0
 
 
 def test_there_is_somebody_of_each_role_whom_everybody_may_try_being(loaded):
