@@ -8,6 +8,7 @@ nothing else.
 """
 
 import hashlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -374,6 +375,8 @@ def cluster(scheduler: str | None, workers: int, folder: Path) -> "Iterator[Clie
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 local_directory=str(folder),
+                silence_logs=logging.ERROR,
+                security=True,  # else whoever has an account here could run code as this one
             ) as own,
             Client(own) as client,
         ):
