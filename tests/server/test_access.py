@@ -7,6 +7,7 @@ application, those added later too, with the id of that report wherever a route 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from html import unescape
 from urllib.parse import parse_qs
 
@@ -14,7 +15,9 @@ import pytest
 import shapely
 from fastapi import FastAPI, Response
 from fastapi.testclient import TestClient
-from sqlalchemy import insert, select, text
+from geoalchemy2.shape import from_shape
+from shapely import Point
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from data.models import (
@@ -22,7 +25,10 @@ from data.models import (
     AreaLayer,
     Department,
     EventKind,
+    Mail,
     Pace,
+    Person,
+    Photo,
     Plan,
     PlanFigures,
     PlanNote,
@@ -31,12 +37,16 @@ from data.models import (
     Report,
     ReportContact,
     ReportEvent,
+    Walk,
+    WalkStop,
 )
+from data.photo_store import PhotoFolder, Size
 from data.queries import follows, reports, sign_ins
 from data.queries.follows import Subject
 from geo import plans
 from geo.plans import Audience, Ground, Stage
 from geo.roles import Act, Grant, Role, Site, belongs, keeps, may
+from server.following import tell_all
 from tests.answers import said_by
 from tests.people import person, signed_in
 from tests.places import box, found_city
@@ -52,6 +62,10 @@ def acts(act: Act):
 
 def of_the_watch(grants, town) -> bool:
     return belongs(grants, town.block_watch) or keeps(grants, town.block_watch)
+
+
+def of_the_members(grants, town) -> bool:
+    return belongs(grants, town.block_watch)
 
 
 def keeps_the_watch(grants, town) -> bool:
@@ -78,6 +92,13 @@ CANARIES = {
         "canaryofcell",
         lambda grants, town: plans.leads(grants, replace(town.ground, block_watch_id=None)),
     ),
+    "picture that waits": ("canaryofpicture", acts(Act.MODERATE)),
+    "key of its files": ("canaryofkey", lambda grants, town: False),
+    "note of a stop": ("canaryofstop", of_the_members),
+    "address of a stop": ("7351 Canaryofcorner", of_the_members),
+    "longitude of a stop": ("94.56321", of_the_members),
+    "title of a walk under way": ("canaryofwalk", of_the_watch),
+    "words taken out of a timeline": ("canaryoftimeline", acts(Act.MODERATE)),
 }
 """What stands where, and who of those that ask may see it."""
 
@@ -131,8 +152,48 @@ class Town:
     askers: tuple[Asker, ...]
 
 
+def photograph(session, settings, report: int) -> None:
+    """A photo that waits for a moderator; its file is all canary."""
+    key, content = CANARIES["key of its files"][0].ljust(32, "x"), CANARIES["picture that waits"][0]
+    session.execute(insert(Photo).values(report_id=report, key=key, width=4, height=3))
+    for size in Size:
+        PhotoFolder(settings.var / "photos").put(key, size, content.encode())
+
+
+def walk_by(session, block_watch: int) -> None:
+    """A walk that has not ended, with a stop."""
+    title = CANARIES["title of a walk under way"][0]
+    walk = session.scalar(
+        insert(Walk)
+        .values(block_watch_id=block_watch, title=title, walked_on=date(2026, 6, 9))
+        .returning(Walk.id)
+    )
+    stop = {
+        "walk_id": walk, "key": "stop", "body_hash": b"", "seen_at": func.now(),
+        "geom": from_shape(Point(-float(CANARIES["longitude of a stop"][0]), 39.0125), 4326),
+        "address": CANARIES["address of a stop"][0], "note": CANARIES["note of a stop"][0],
+    }  # fmt: skip
+    session.execute(insert(WalkStop).values(**stop))
+
+
+def hide_words(session, report: int, moderator: int) -> None:
+    """Words of the timeline that everybody could read until a moderator took them out."""
+    words = {"kind": EventKind.NOTE, "note": CANARIES["words taken out of a timeline"][0]}
+    event = session.scalar(
+        insert(ReportEvent).values(report_id=report, **words).returning(ReportEvent.id)
+    )
+    session.execute(
+        text(
+            "SELECT set_config('porchlight.person', :id, true), "
+            "set_config('porchlight.strong', 'true', true)"
+        ),
+        {"id": str(moderator)},
+    )
+    assert session.scalar(text("SELECT report_event_hide(:id)"), {"id": event}) == report
+
+
 @pytest.fixture
-def town(engine) -> Town:
+def town(engine, settings) -> Town:
     """A city with a report at a home that is full of canaries, and somebody of each role."""
     with Session(engine) as session:
         city = found_city(session)
@@ -223,6 +284,9 @@ def town(engine) -> Town:
             name=CANARIES["area that is followed"][0],
         )
         follows.add(session, other, area, Pace.AT_ONCE, "en")
+        photograph(session, settings, id)
+        walk_by(session, block_watch)
+        hide_words(session, id, askers[-2].person_id)
         _plan(session, block_watch, of["safety"].id)
         ground = Ground(
             block_watch, divisions[0], city.council_district, frozenset({of["safety"].id})
@@ -472,3 +536,53 @@ def test_what_another_site_sends_is_not_offered_to_be_sent_again(client, engine,
     assert answer.status_code == 403
     assert "words of others" not in answer.text
     assert "Send it again" not in answer.text
+
+
+@pytest.mark.parametrize("pace", Pace)
+def test_no_message_tells_its_reader_what_pages_would_not(client, engine, settings, town, pace):
+    """At once or as a digest; not even those whom pages would tell, since mail lies about."""
+    with Session(engine) as session:
+        for n, asker in enumerate(town.askers[1:]):
+            session.execute(
+                update(Person)
+                .where(Person.id == asker.person_id)
+                .values(email=f"asker{n}@example.org")
+            )
+            for subject in (
+                Subject(report_id=town.report),
+                Subject(block_watch_id=town.block_watch),
+            ):
+                follows.add(session, asker.person_id, subject, pace, "en")
+        session.execute(text("UPDATE follow SET created_at = 'epoch', told_to = 'epoch'"))
+        session.commit()
+    # What was typed for the moderators to read is told to nobody.
+    client.post(f"/reports/{town.report}/support", data={"description": "canaryofsupport"})
+    assert tell_all(engine, settings) >= len(town.askers) - 1
+    with Session(engine) as session:
+        mails = [str(tuple(row)) for row in session.execute(
+            select(Mail.recipient, Mail.subject, Mail.text, Mail.html))]  # fmt: skip
+    canaries = {
+        what: canary for what, (canary, _) in CANARIES.items() if what != "area that is followed"
+    }
+    for mail in mails:
+        assert [what for what, canary in canaries.items() if canary in mail] == []
+        assert "canaryofsupport" not in mail
+        assert f"/reports/{town.report}" in mail
+
+
+def test_what_waits_or_is_for_members_is_seen_by_those_it_is_for(client, engine, town):
+    """Else the walk could find nothing because there is nothing."""
+    askers = {asker.name: asker for asker in town.askers}
+    photo, stops = "/photos/1/large.webp", "/walks/1/stops.csv"
+    for name, address, canaries in (
+        ("moderator", photo, ["picture that waits"]),
+        ("captain", stops, ["note of a stop", "address of a stop", "longitude of a stop"]),
+        ("moderator", f"/reports/{town.report}", ["words taken out of a timeline"]),
+    ):
+        told = _asked(client, engine, askers[name], "GET", address).text
+        assert [what for what in canaries if CANARIES[what][0] not in told] == [], address
+    for name in ("nobody", "resident", "administrator"):
+        assert (
+            CANARIES["note of a stop"][0]
+            not in _asked(client, engine, askers[name], "GET", stops).text
+        )
