@@ -55,3 +55,21 @@ class Households:
     def on(self, cells: Cells) -> NDArray[np.float64]:
         """Share the households of each block out to cells by area."""
         return cells.shared_out(self.blocks, self.households)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Homes:
+    """Homes, each at its place.
+
+    Attributes
+    ----------
+    x, y : ndarray of float
+        Metres, in the CRS of the grid.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+    def on(self, cells: Cells) -> NDArray[np.float64]:
+        """Count the homes in each cell."""
+        return cells.counts(self.x, self.y).astype(np.float64)

@@ -64,7 +64,7 @@ LIGHTS: dict[Light, str] = {
 SHAPES: dict[Shape, str] = {Shape.HEXAGON: N_("Hexagons"), Shape.SQUARE: N_("Squares")}
 
 MEASURES: dict[Measure, str] = {
-    Measure.CELL: N_("For its size: every cell alike"),
+    Measure.CELL: N_("For its size"),
     Measure.STREET: N_("For its length of streets"),
     Measure.HOME: N_("For its number of homes"),
 }

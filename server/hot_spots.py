@@ -29,7 +29,7 @@ from geo import false_discovery
 from geo.categories import CATEGORIES
 from geo.crs import to_stored
 from geo.emerging import Change, emerging
-from geo.exposure import Exposure, Households, Streets
+from geo.exposure import Exposure, Streets
 from geo.grids import NOWHERE, Cells, Grid, Shape
 from geo.hot_spots import VERSION, Ground, HotSpots, Survey, Verdict, survey
 from geo.hot_spots import Settings as Look
@@ -42,7 +42,7 @@ from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-METHOD = VERSION * 100 + 4
+METHOD = VERSION * 100 + 5
 """Version of the statistics, and of what is done around them."""
 
 LIGHT = 20_000
@@ -516,8 +516,7 @@ def _exposure(
         lines = hot_spots.streets(session, box)
         exposure = Streets(lines) if lines else None
     elif asked.measure is Measure.HOME:
-        areas, households = hot_spots.homes(session, box)
-        exposure = Households(areas, households) if areas else None
+        exposure = hot_spots.homes(session, box)
     if exposure is None and asked.measure is not Measure.CELL:
         raise NothingToMeasureBy(asked.measure)
     return exposure

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from data.models import AnalysisState, Area, AreaLayer, BlockWatch
 from data.queries import tallies
 from geo.crs import CITY_SRID, in_city_metres, to_city
+from geo.exposure import Homes, Households
 from geo.grids import edges
 from geo.places import Box
 from geo.statuses import OPEN
@@ -190,12 +191,12 @@ class Measures:
     ----------
     streets : str
         "street" for the streets themselves, "block" for the edges of blocks; empty for neither.
-    homes : AreaLayer or None
-        The smallest areas whose number of households is known.
+    homes : AreaLayer, "parcel" or None
+        The smallest areas whose number of households is known, or else lots with homes on them.
     """
 
     streets: str
-    homes: AreaLayer | None
+    homes: AreaLayer | Literal["parcel"] | None
 
 
 _HOMES_IN = (
@@ -210,20 +211,25 @@ _HOMES_IN = (
 
 def measures(session: Session) -> Measures:
     """Say what incidents can be measured against."""
-    by_street, by_block, layers = session.execute(
+    by_street, by_block, by_lot, layers = session.execute(
         text("""
             SELECT EXISTS (SELECT FROM street), EXISTS (SELECT FROM area WHERE layer = 'block'),
+                EXISTS (SELECT FROM parcel WHERE land_use = 'home'),
                 ARRAY(SELECT DISTINCT layer::text FROM area WHERE households > 0)
         """)
     ).one()
+    known = (layer for layer in _HOMES_IN if layer in layers)
     return Measures(
         streets="street" if by_street else "block" if by_block else "",
-        homes=next((layer for layer in _HOMES_IN if layer in layers), None),
+        homes=next(known, "parcel" if by_lot else None),
     )
 
 
 _EDGES = text("SELECT ST_AsBinary(geom) FROM area WHERE layer = 'block' AND geom && :box")
 _STREETS = text("SELECT ST_AsBinary(geom) FROM street WHERE geom && :box")
+_LOTS = text("""
+    SELECT ST_X(geom), ST_Y(geom) FROM parcel WHERE land_use = 'home' AND geom && :box
+""")
 _HOMES = text("""
     SELECT ST_AsBinary(geom), households FROM area
     WHERE layer = CAST(:layer AS area_layer) AND households > 0 AND geom && :box
@@ -260,8 +266,8 @@ def _envelope(box: Box) -> str:
     return f"SRID=4326;{shapely.box(*box).wkt}"
 
 
-def homes(session: Session, box: Box) -> tuple[list[BaseGeometry], list[int]]:
-    """Give the smallest areas of a box whose households are known, and how many each has.
+def homes(session: Session, box: Box) -> Homes | Households | None:
+    """Give the homes of a box: by the smallest areas whose households are known, or by lots.
 
     Parameters
     ----------
@@ -271,15 +277,19 @@ def homes(session: Session, box: Box) -> tuple[list[BaseGeometry], list[int]]:
 
     Returns
     -------
-    tuple of (list of shapely polygons, list of int)
+    geo.exposure.Homes or geo.exposure.Households or None
         In the city's metres.
     """
     layer = measures(session).homes
-    rows = session.execute(_HOMES, {"layer": layer, "box": _envelope(box)}).all() if layer else []
-    return (
-        [shapely.make_valid(in_city_metres(shapely.from_wkb(bytes(shape)))) for shape, _n in rows],
-        [households for _shape, households in rows],
-    )
+    if layer is None:
+        return None
+    values = {"box": _envelope(box)}
+    if layer == "parcel":
+        lots = np.array(session.execute(_LOTS, values).all(), np.float64).reshape(-1, 2)
+        return Homes(*to_city().transform(*lots.T))
+    rows = session.execute(_HOMES, values | {"layer": layer}).all()
+    shapes = [shapely.make_valid(in_city_metres(shapely.from_wkb(bytes(one)))) for one, _n in rows]
+    return Households(shapes, [households for _shape, households in rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from data.models import (
     AreaLayer,
     AuditEntry,
     HotSpotRun,
+    LandUse,
+    Parcel,
     PoliceIncident,
     Report,
 )
@@ -319,6 +321,24 @@ class TestMeasures:
         lon, _lat = seen.lonlat
         west, east = seen.expected[lon < MIDDLE - 0.01], seen.expected[lon > MIDDLE + 0.01]
         assert np.median(west) / np.median(east) == pytest.approx(9, rel=0.05)
+
+    def test_lots_with_homes_stand_in_for_numbers_of_households(self, engine, planted):
+        lots = clustered(40, (MIDDLE + 0.01, 39.02))
+        with Session(engine) as session:
+            for nth, (lon, lat) in enumerate(lots.tolist()):
+                use = LandUse.HOME if nth < 30 else LandUse.COMMERCIAL
+                where = f"SRID=4326;POINT({lon} {lat})"
+                session.execute(insert(Parcel).values(land_use=use, geom=where))
+            assert hot_spots.measures(session).homes == "parcel"
+            found = answer(session, asked(measure=Measure.HOME), ZONE)
+        seen = unpacked(found.cells, found.found)
+        grid = seen.cells.grid
+        with_homes = {
+            (int(q), int(r))
+            for q, r in zip(*grid.cells_of(*to_city().transform(*lots[:30].T)), strict=True)
+        }
+        measured = np.isfinite(seen.p)
+        assert {*zip(seen.cells.q[measured], seen.cells.r[measured], strict=True)} == with_homes
 
     def test_without_numbers_of_homes_nothing_is_measured_and_the_form_says_so(
         self, as_role, engine, planted
