@@ -367,6 +367,8 @@ def cluster(scheduler: str | None, workers: int, folder: Path) -> "Iterator[Clie
             "Dask is not installed here. Install what clusters need: .venv/bin/pip install "
             "--require-hashes --requirement requirements-cluster.lock"
         ) from error
+    # Else its log, with every fault in full, would bury the sentence that says what to do.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if scheduler is None:
         with (
             LocalCluster(
@@ -375,7 +377,7 @@ def cluster(scheduler: str | None, workers: int, folder: Path) -> "Iterator[Clie
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 local_directory=str(folder),
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,
                 security=True,  # else whoever has an account here could run code as this one
             ) as own,
             Client(own) as client,

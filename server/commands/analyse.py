@@ -325,7 +325,13 @@ def _show(console: Console, found: Sum, sight: Sight, seconds: float) -> None:
     for label, number in rows.items():
         table.add_row(label, f"{number:,}")
     console.print(table)
-    if sight.found["too_few"]:
+    if found.rows and not sight.counts.any():
+        console.print(
+            "None of them lies in the area. Is it the right one, and the coordinate system of the "
+            "files what they say?",
+            style="yellow",
+        )
+    elif sight.found["too_few"]:
         console.print(
             "Too few incidents to tell: no spot could have been found among so many cells."
         )
