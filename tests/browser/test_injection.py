@@ -4,9 +4,10 @@ import json
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
+from data.models import RoleGrant
 from data.queries import sign_ins
 from geo.roles import Role
 from tests.browser.conftest import Witness, served
@@ -81,6 +82,20 @@ INSERT INTO join_request (block_watch_id, person_id, note)
 INSERT INTO follow (person_id, drawn, name, pace, language)
     SELECT id, ST_Expand({HERE}, 0.002), left(:way, 80), 'daily', 'en' FROM person;
 INSERT INTO saved_filter (person_id, name, query) SELECT id, left(:way, 80), 'status=open' FROM person;
+INSERT INTO walk (block_watch_id, title, walked_on) SELECT id, left(:way, 100), '2026-06-09' FROM block_watch;
+INSERT INTO walk_stop (walk_id, key, body_hash, geom, address, note, seen_at)
+    SELECT id, 'key', '', {HERE}, :way, left(:all, 500), now() FROM walk;
+INSERT INTO walk_answer (stop_id, question, answer, report_text) SELECT id, 'lighting', 'out', :all FROM walk_stop;
+INSERT INTO text_review (report_id) SELECT id FROM report;
+UPDATE text_review SET state = 'refused', reason = :way, decided_at = now() WHERE report_id = 1;
+INSERT INTO photo (report_id, key, state, width, height, reason)
+    SELECT id, 'key' || id, 'refused', 4, 3, :way FROM report;
+INSERT INTO photo_appeal (photo_id, reason) SELECT id, :way FROM photo;
+INSERT INTO report_hold (report_id, reason, appeal, appealed_at) SELECT id, :way, :way, now() FROM report WHERE id = 3;
+UPDATE report SET status = 'held' WHERE id = 3;
+INSERT INTO watch_words (block_watch_id, field, words) SELECT id, 'contact', :way FROM block_watch;
+INSERT INTO hidden_words (event_id, report_id, note, note_spanish)
+    SELECT id, report_id, :way, :way FROM report_event WHERE kind = 'note' AND public;
 """
 
 
@@ -90,6 +105,8 @@ def filled(engine):
     with Session(engine) as session:
         found_city(session)
         id = person(session, Role.ADMINISTRATOR, email="ann@example.org")
+        captain = {"person_id": id, "role": Role.CAPTAIN, "block_watch_id": 1}
+        session.execute(insert(RoleGrant).values(captain))
         for at in range(3):
             send(session, new("light_out", (LON + at / 1e4, LAT)))
         token = sign_ins.begin(session, id, strong=True, browser="<img src=x onerror=alert(1)>")
@@ -106,7 +123,7 @@ PAGES = [
     "/", "/list", "/reports/1", "/reports/2", "/watches", "/watches/1", "/watches/1/members",
     "/work", "/work/1", "/people", "/people/1", "/moderation", "/account", "/following",
     "/following/1/area", "/following/new?area=2", "/following/new?block_watch=1", "/snapshot",
-    "/feeds/reports.atom", "/reports/1.atom", "/report", "/api/reports/1",
+    "/watches/1/walks", "/walks/1", "/walk/1", "/reports/3", "/feeds/reports.atom", "/reports/1.atom", "/report", "/api/reports/1",
     "/list?category=" + WAYS[20], "/sign-in?next=" + WAYS[7], "/api/places?q=" + WAYS[1],
 ]  # fmt: skip
 
@@ -134,6 +151,17 @@ def test_nothing_that_is_written_becomes_more_than_text(browser, engine, setting
             assert page.evaluate(STAND) == [False, []], address
             if MARK not in page.content().replace("&quot;", '"'):
                 missing.append(address)
+        # What was refused stands on the page again: as words, and as fields to be sent once more.
+        for path, who in (("/moderation/texts/1", filled), ("/work/changes", "ended")):
+            refused = context.request.post(
+                path,
+                form={"decision": "x", "note": " ".join(WAYS), WAYS[20]: WAYS[21]},
+                headers={"Accept": "text/html", "Cookie": f"porchlight={who}"},
+            )
+            assert refused.status in {401, 422}, path
+            assert MARK in refused.text(), path
+            page.set_content(refused.text())
+            assert page.evaluate(STAND) == [False, []], path
         # One module builds the popups of all layers.
         page.goto(f"/?lat={LAT}&lon={LON}&zoom=18&layers=reports,block_watches,neighbourhoods")
         page.locator("[data-show-on-map]").first.click()
