@@ -23,6 +23,7 @@ from geo.crs import in_city_metres
 from geo.plans import Audience, Stage
 from server.assessments import areas, ask_for_due, judge, propose
 from server.plans import in_degrees, shown_place
+from server.sample_plan_work import put_work
 
 _RING_M, _SETTLING_DAYS = 150, 10
 
@@ -127,6 +128,7 @@ def put_plans(session: Session, city: SampleCity, zone: ZoneInfo) -> int:
     """
     for one in _PLANS:
         _put(session, city, zone, one)
+    put_work(session, city, zone)
     ask_for_due(session, zone, city.until)
     for id in assessments.waiting(session):
         judge(session, id)

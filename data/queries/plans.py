@@ -337,7 +337,7 @@ class Step:
 def steps(session: Session, id: int) -> list[Step]:
     """Give the stages that a plan came to, in their order."""
     rows = session.execute(
-        text("SELECT stage, at FROM plan_step WHERE plan_id = :id ORDER BY id"), {"id": id}
+        text("SELECT stage, at FROM plan_step WHERE plan_id = :id ORDER BY at, id"), {"id": id}
     )
     return [Step(Stage(stage), at) for stage, at in rows]
 

@@ -271,7 +271,8 @@ CREATE POLICY read ON plan_note FOR SELECT USING (
         WHEN 'everyone' THEN true
         WHEN 'watch' THEN visitor_sees_plan(plan_id)
         ELSE visitor_works_plan(plan_id) END)
-    OR visitor_wrote_plan_note(id) OR (state = 'waiting' AND visitor_is_moderator())
+    OR (visitor_wrote_plan_note(id) AND visitor_works_plan(plan_id))
+    OR (state = 'waiting' AND visitor_is_moderator())
 );
 CREATE POLICY add ON plan_note FOR INSERT WITH CHECK (
     person_id = visitor() AND state IN ('approved', 'waiting')

@@ -2,7 +2,18 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from data import database
-from data.models import Area, ImportRun, Report
+from data.models import (
+    Area,
+    ImportRun,
+    Plan,
+    PlanNote,
+    PlanPartner,
+    PlanReport,
+    PlanTask,
+    Report,
+)
+from geo.plans import Stage
+from server.screening import screen
 
 
 def stored(url, statement):
@@ -35,6 +46,12 @@ def test_the_sample_city_is_put_in_once(own, porchlight):
     assert "nothing was changed" in said
     assert stored(own, select(func.count()).select_from(Report)) == 3_000
     assert porchlight("sample", "--if-empty") == (0, "")
+    stages = stored(own, select(func.array_agg(Plan.stage.distinct())))
+    assert {*stages} == {Stage.ANALYSIS, Stage.RESPONSE, Stage.ASSESSMENT}
+    assert stored(own, select(func.count()).select_from(PlanReport)) > 0
+    for said in (Plan.title, PlanNote.words, PlanTask.what, PlanPartner.brings):
+        for words in stored(own, select(func.array_agg(said))):
+            assert screen(words) == (), words
 
 
 def test_over_a_real_city_it_asks_to_be_told(own, porchlight):
