@@ -42,7 +42,7 @@ def test_map_and_list_show_the_planted_places_and_a_press_says_how_sure_they_are
             "/hotspots?from=2025-12-01&to=2026-05-31&kind=lighting&source=reports&source=police"
         )
     assert {cell["look"] for cell in cells.value.json()} == {"firm", "hot", "dense"}
-    place = page.get_by_role("link", name="Prospect Ave & E 43rd St")
+    place = page.locator("tr[data-cell]").get_by_role("link", name="Prospect Ave & E 43rd St")
     expect(place).to_be_visible()
     expect(page.locator(".hot-number").first).to_be_visible()
     expect(page.locator("[data-in-view]")).to_contain_text("places of the list are on the map now")
@@ -50,7 +50,25 @@ def test_map_and_list_show_the_planted_places_and_a_press_says_how_sure_they_are
     panel = page.locator("#cell-panel")
     expect(panel.get_by_role("heading", name="Prospect Ave & E 43rd St")).to_be_focused()
     expect(panel).to_contain_text("where chance would put")
+    expect(panel).to_contain_text("shuffles")
+    expect(page.get_by_role("heading", name="Where next?")).to_have_count(2)
     assert violations(page) == []
+
+
+def test_kinds_shape_and_measure_are_chosen_together_without_javascript(signed_in_page):
+    page = signed_in_page(Role.ADMINISTRATOR, **DEVICES["desk"], java_script_enabled=False)
+    page.goto("/hotspots?from=2025-12-01&to=2026-05-31")
+    page.locator("summary", has_text="Kinds and categories").click()
+    page.get_by_label("Cleanup", exact=True).check()
+    page.get_by_label("Street light is out").check()
+    page.get_by_label("Shape of a cell").select_option("square")
+    page.get_by_label("More than chance, measured").select_option("street")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".hot-kinds summary")).to_contain_text("9 categories")
+    expect(page.get_by_text("so nothing is said of them")).to_be_visible()
+    page.locator("tr[data-cell] a").first.click()
+    expect(page.locator("#cell")).to_contain_text("each meter as likely as any other")
+    expect(page.locator("#cell")).to_contain_text("square of 200 meters")
 
 
 def test_a_cell_of_the_map_opens_its_panel_on_a_phone(signed_in_page):
