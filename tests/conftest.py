@@ -14,14 +14,18 @@ from sqlalchemy.orm import Session
 from data import database
 from data.cluster import EXTENSIONS, Cluster
 from server.app import create_app
-from server.settings import Settings
+from server.settings import Settings, variable
 
 ROOT = Path(__file__).parent.parent
 SERVER = "TESTS_SERVER"  # handed to the worker processes of pytest-xdist
+OURS = {"DATABASE_URL", "PORCHLIGHT_VAR"}  # where the tests' own databases are
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    # What somebody has set for their own server must not change what tests expect.
+    for name in {variable(field) for field in Settings.model_fields} - OURS:
+        os.environ.pop(name, None)
     if SERVER in os.environ or config.option.collectonly:
         return
     if url := os.environ.get("DATABASE_URL"):

@@ -152,11 +152,9 @@ def test_a_worker_killed_over_its_jobs_loses_none_and_sends_none_twice(
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert doing(engine) > 0
-    killed = time.monotonic()
     start_worker()
     until(lambda: len(mailbox.taken) >= len(subjects))
     until(lambda: doing(engine) == 0)
-    assert time.monotonic() - killed < 20
     assert sorted(mailbox.subjects) == subjects
 
 
