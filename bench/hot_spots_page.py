@@ -9,10 +9,14 @@ page stands at the day after the last report, since without a choice the page is
 - first answer: until the page has come, with the hot spots or with how far they are
 - cold: until the page shows the hot spots, asked as its script does; nothing is kept before
 - warm: wrk, so many connections at once, each asking anew as soon as it is answered
+- core: seconds, or milliseconds a page, of one core that the server itself took, jobs included and PostgreSQL
+  not: on a busy machine the only figures that tell
 """
 
+import os
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -89,6 +93,12 @@ def page(address: str, token: str) -> tuple[str, bool]:
         return answer.read().decode(), answer.headers.get("HX-Refresh") == "true"
 
 
+def core_s(process: subprocess.Popen) -> float:
+    """Give the seconds of one core that a process has taken so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def cold(port: int, query: str, token: str) -> tuple[float, float]:
     """Give the seconds until the first answer, and until the hot spots are shown."""
     site, start = f"http://127.0.0.1:{port}", time.perf_counter()
@@ -115,20 +125,21 @@ def main() -> None:
         ).fetchone()
         command = [sys.executable, __file__, "serve", str(port)]
         with bench.running(command, "/api/versions", port, DATABASE_URL=shown) as process:
-            print(
-                "| view | first answer, s | cold, s |",
-                *[f"warm of {n}, p50 and p95, ms |" for n in CLIENTS],
-            )
-            print("|---|---|---|" + "---|" * len(CLIENTS))
+            heads = ["view", "first answer, s", "cold, s", "of that core, s"]
+            heads += [f"warm of {n}, p50 and p95, ms" for n in CLIENTS]
+            print("|", " | ".join([*heads, "core, ms a page"]), "|")
+            print("|---" * (len(heads) + 1) + "|")
             for name, (signed_in, query) in VIEWS.items():
                 asked, cookie = query.format(area=area), token if signed_in else ""
                 times = []
                 for _ in range(ROUNDS):
                     own.execute("DELETE FROM hot_spot_run")
-                    times.append(cold(port, asked, cookie))
-                first, whole = (statistics.median(one) for one in zip(*times, strict=True))
-                slowest = max(whole for _, whole in times)
+                    taken = core_s(process)
+                    times.append((*cold(port, asked, cookie), core_s(process) - taken))
+                first, whole, core = (statistics.median(one) for one in zip(*times, strict=True))
+                slowest = max(whole for _, whole, _ in times)
                 warm = []
+                taken, pages = core_s(process), 0.0
                 with tempfile.TemporaryDirectory() as folder:
                     for clients in CLIENTS:
                         found = bench.wrk(
@@ -138,11 +149,11 @@ def main() -> None:
                             clients=clients,
                             seconds=SECONDS,
                         )
+                        pages += found["rate"] * SECONDS
                         warm.append(f"{found['p50']:.0f}, {found['p95']:.0f}")
-                print(
-                    f"| {name} | {first:.2f} | {whole:.2f} (slowest {slowest:.2f}) | {' | '.join(warm)} |",
-                    flush=True,
-                )
+                a_page = 1000 * (core_s(process) - taken) / pages
+                row = [name, f"{first:.2f}", f"{whole:.2f} (slowest {slowest:.2f})", f"{core:.2f}"]
+                print("|", " | ".join([*row, *warm, f"{a_page:.1f}"]), "|", flush=True)
             print(f"\npeak memory of the server, jobs included: {bench.peak_mib(process):.0f} MiB")
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from data.models import AnalysisState, Area, AreaLayer, BlockWatch
 from data.queries import tallies
+from data.queries.areas import Named
 from geo.crs import CITY_SRID, in_city_metres, to_city
 from geo.exposure import Homes, Households
 from geo.grids import edges
@@ -181,6 +182,18 @@ def area(session: Session, ids: Sequence[int], watch_id: int | None) -> BaseGeom
         return None
     shapes = shapely.make_valid(shapely.from_wkb([bytes(one) for one in read]))
     return shapely.union_all(shapes)
+
+
+def choices(session: Session, layers: Sequence[AreaLayer]) -> dict[AreaLayer, list[Named]]:
+    """Give the areas of some layers that have a name, by one question, in the order of their names."""
+    rows = session.execute(
+        text(
+            "SELECT layer::text, id, name FROM area WHERE layer = ANY (CAST(:layers AS area_layer[])) AND name <> '' "
+            "ORDER BY name, id"
+        ),
+        {"layers": [*layers]},
+    ).all()
+    return {layer: [Named(id, name) for of, id, name in rows if of == layer] for layer in layers}
 
 
 @dataclass(frozen=True, slots=True)

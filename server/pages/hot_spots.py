@@ -87,6 +87,13 @@ LAYERS = (Reports, StreetLights, BlockWatches, ServiceLocations, PoliceIncidents
 CITY_ROLES = (Role.LIAISON, Role.STAFF, Role.ADMINISTRATOR)
 """Roles that see exact places, and may ask what they like."""
 
+CHOSEN_BY = {
+    AreaLayer.PATROL_DIVISION: "patrol",
+    AreaLayer.COUNCIL_DISTRICT: "district",
+    AreaLayer.NEIGHBOURHOOD: "neighbourhood",
+}
+"""What those who may ask about the whole city choose areas by, and the titles."""
+
 CELL = re.compile(r"(-?\d{1,9})\.(-?\d{1,9})")
 """How a cell is named in addresses: q and r."""
 
@@ -164,12 +171,11 @@ class Standing:
 
 def _standing(session: Session, who: Visitor) -> Standing:
     watches = [Named(one.id, one.name) for one in associations.named(session, who.watches)]
-    divisions = areas.named(session, AreaLayer.PATROL_DIVISION) if who.works else []
     if who.has(Role.STAFF, Role.ADMINISTRATOR):
-        districts = areas.named(session, AreaLayer.COUNCIL_DISTRICT)
-        quarters = areas.named(session, AreaLayer.NEIGHBOURHOOD)
-        titled = {"patrol": divisions, "district": districts, "neighbourhood": quarters}
-        return Standing({k: v for k, v in titled.items() if v}, True, (), watches)
+        named = hot_spots.choices(session, [*CHOSEN_BY])
+        titled = {title: named[layer] for layer, title in CHOSEN_BY.items() if named[layer]}
+        return Standing(titled, True, (), watches)
+    divisions = areas.named(session, AreaLayer.PATROL_DIVISION) if who.works else []
     own = {grant.area_id for grant in who.grants if grant.role is Role.LIAISON}
     mine = [division for division in divisions if division.id in own]
     ids = tuple(sorted(one.id for one in mine))
