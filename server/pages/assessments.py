@@ -498,6 +498,8 @@ def _period_faults(desk: Desk, days: Mapping[str, date]) -> list[str]:
         if not LEAST_DAYS <= length <= MOST_DAYS:
             faults.append(N_("Make each of the two times four weeks to three years long."))
             break
+    if max(abs((day - desk.today).days) for day in days.values()) > 2 * MOST_DAYS:
+        faults.append(N_("Keep all days within six years of today."))
     if days["before_from"] > desk.today - timedelta(days=LEAST_DAYS):
         faults.append(
             N_("Begin the time before at least four weeks ago: places are chosen by what was then.")

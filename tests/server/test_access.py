@@ -23,6 +23,8 @@ from sqlalchemy.orm import Session
 from data.models import (
     Area,
     AreaLayer,
+    Assessment,
+    AssessmentVerdict,
     Department,
     EventKind,
     Mail,
@@ -90,6 +92,14 @@ CANARIES = {
     "note in a plan": ("canaryofpartners", lambda grants, town: plans.works(grants, town.ground)),
     "figures of a plan": (
         "canaryofcell",
+        lambda grants, town: plans.leads(grants, replace(town.ground, block_watch_id=None)),
+    ),
+    "places of an assessment": (
+        "canaryofplaces",
+        lambda grants, town: plans.sees(grants, town.ground),
+    ),
+    "counts of a verdict": (
+        "271,828",
         lambda grants, town: plans.leads(grants, replace(town.ground, block_watch_id=None)),
     ),
     "picture that waits": ("canaryofpicture", acts(Act.MODERATE)),
@@ -320,6 +330,62 @@ def _plan(session: Session, block_watch: int, department: int) -> None:
         ("note in a plan", {"audience": Audience.PARTNERS}),
     ):
         session.execute(insert(PlanNote).values(**of_plan, words=CANARIES[what][0], **said))
+    _assessment(session, plan)
+
+
+def _assessment(session: Session, plan: int) -> None:
+    """How the plan was judged, with canaries where it was compared and in what was counted."""
+    place = box(-94.5625, 39.011, -94.560912, 39.013)
+    series = {"steps": [1], "months": [1], "ring": 0}
+    proposal = {
+        "until": "2025-12-31", "first_month": "2025-12", "copies": 1, "busier": 0, "suggested": [0],
+        "places": [{"shift": [900.0, 0.0], "name": "", "distance": 0.0}],
+        "counts": {"reports": {"treated": series, "ring": 0, "places": [series]}},
+    }  # fmt: skip
+    assessment = session.scalar(
+        insert(Assessment)
+        .values(
+            plan_id=plan,
+            response_starts=date(2026, 1, 1),
+            before_from=date(2025, 12, 1),
+            before_until=date(2025, 12, 31),
+            after_from=date(2026, 1, 1),
+            after_until=date(2026, 1, 31),
+            settling_days=10,
+            ring_m=0,
+            categories=["noise_spot"],
+            offense_groups=[],
+            worst_first=False,
+            proposal=proposal,
+            chosen=[0],
+            chosen_reason=CANARIES["places of an assessment"][0],
+            zone="America/Chicago",
+            fixed_at=func.now(),
+            treated=place,
+            ring=place,
+            control=place,
+            control_ring=place,
+        )
+        .returning(Assessment.id)
+    )
+    told = {"outcome": "fewer", "around": None, "months": None, "read_at": "", "rows_version": 1}
+    areas = ("treated", "ring", "control", "control_ring")
+    counted = int(CANARIES["counts of a verdict"][0].replace(",", ""))
+    numbers = {
+        **dict.fromkeys(areas, [counted, counted]), "wdd": [0, 0, 0], "expected": 1, "z": 0,
+        "detectable": 1, "irr": None, "wdq": None, "tne": None, "around": None,
+        "overdispersion": 1,
+    }  # fmt: skip
+    session.execute(
+        insert(AssessmentVerdict).values(
+            assessment_id=assessment,
+            source="reports",
+            computed_at=func.now(),
+            method=1,
+            found={**told, "numbers": numbers},
+            published={**told, "numbers": None, "caveats": []},
+        )
+    )
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -404,6 +470,9 @@ def test_whoever_is_of_a_plan_does_see_it(client, engine, town):
     liaison = next(asker for asker in town.askers if asker.name == "liaison of the division")
     text = _asked(client, engine, liaison, "GET", "/plans/1").text
     for what in ("task of a plan", "step of a plan", "note in a plan", "figures of a plan"):
+        assert CANARIES[what][0] in text, what
+    text = _asked(client, engine, liaison, "GET", "/plans/1/assessment").text
+    for what in ("places of an assessment", "counts of a verdict"):
         assert CANARIES[what][0] in text, what
     place = _asked(client, engine, liaison, "GET", "/api/plans/1").text
     assert CANARIES["corner of a plan"][0] in place

@@ -145,6 +145,7 @@ def test_what_is_typed_wrong_is_said_and_kept(client, plan, act):
         ({"after_until": (STARTS + 20 * DAY).isoformat()}, "four weeks to three years"),
         ({"before_from": (TODAY - 9 * DAY).isoformat()}, "four weeks"),
         ({"before_from": (STARTS - 900 * DAY).isoformat()}, "go back to"),
+        ({"after_from": "9999-01-01", "after_until": "9999-12-31"}, "within six years"),
         ({"settling_days": "3"}, "between 7 and 90 days"),
         ({"ring_m": "many"}, "0 to 1,000 meters"),
         ({"category": []}, "at least one thing to count"),
