@@ -1,0 +1,3 @@
+// What is wrong with a form comes first.
+
+document.querySelector("[data-focus]")?.focus();
