@@ -8,7 +8,9 @@ under PORCHLIGHT_VAR (or a temporary folder), and is stopped and started as the 
 """
 
 import argparse
+import asyncio
 import os
+import random
 import re
 import signal
 import socket
@@ -36,7 +38,9 @@ from sqlalchemy.orm import Session  # noqa: E402
 
 from data import database  # noqa: E402
 from data.cluster import Cluster  # noqa: E402
+from server.mail import post  # noqa: E402
 from tests.data.queries.test_status_machine import walk  # noqa: E402
+from tests.mailbox import Mailbox, open_mailbox  # noqa: E402
 from tests.places import IN_EASTSIDE, found_city  # noqa: E402
 
 # One for all: making one takes a tenth of a second, which would count as the server's.
@@ -45,6 +49,8 @@ CLIENT = httpx2.Client(timeout=60, limits=httpx2.Limits(max_connections=200, kee
 POOL = 5
 DOWN_S = 30
 UPLOADS = 50
+KILLS = 20
+MAILS = 50
 CONTACTS = 20_000
 STEPS = 2_000
 
@@ -210,6 +216,64 @@ def database_down(own: House) -> tuple[str, bool]:
         and back <= 5
     )
     return seen, passes
+
+
+class SlowMailbox(Mailbox):
+    """Says when a mail is coming in, and takes it only after a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coming = threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (aiosmtpd's name)
+        self.coming.set()
+        await asyncio.sleep(1)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def worker_killed(own: House) -> tuple[str, bool]:
+    """Killed while the mail server takes a mail, before it says that it has.
+
+    Between that word and its record nothing can tell whether it was sent; such a mail goes out again
+    under the same Message-ID, and counts as one here as it does in mailboxes.
+    """
+    engine, mailbox, chance = database.engine(own.url), SlowMailbox(), random.Random(1)
+    unfinished = "SELECT count(*) FROM mail WHERE sent_at IS NULL"
+    with Session(engine) as session:
+        for number in range(MAILS):
+            post(session, "ann@example.org", f"Mail {number}", "Good day.")
+        session.commit()
+    with open_mailbox(mailbox) as port:
+        environment = os.environ | {
+            "DATABASE_URL": own.url,
+            "PORCHLIGHT_VAR": str(own.folder / "var"),
+            "PORCHLIGHT_SMTP_HOST": "127.0.0.1",
+            "PORCHLIGHT_SMTP_PORT": str(port),
+            "PORCHLIGHT_SMTP_SECURITY": "none",
+            "PORCHLIGHT_MAIL_FROM": "porchlight@example.org",
+        }
+        command = [ROOT / ".venv/bin/porchlight", "work"]
+        over = 0
+        for _ in range(KILLS):
+            mailbox.coming.clear()
+            with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+                mailbox.coming.wait(60)
+                time.sleep(chance.uniform(0, 0.5))
+                process.kill()
+            over += own.one("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") > 0
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+            took = until(lambda: own.one(unfinished) == 0, 120)
+            process.terminate()
+    engine.dispose()
+    taken = [(message["Subject"], message["Message-ID"]) for _, message in mailbox.taken]
+    lost = MAILS - len({subject for subject, _ in taken})
+    twice = len(set(taken)) - MAILS + lost
+    seen = (
+        f"killed {KILLS} times, {over} of them over jobs under way; of {MAILS} mails {lost} lost, "
+        f"{twice} sent twice, {len(taken) - len(set(taken))} copies under the same Message-ID; all "
+        f"done {took:.0f} s after the last"
+    )
+    return seen, lost == 0 and twice == 0 and over == KILLS and took <= 60
 
 
 def slow_queries(own: House) -> tuple[str, bool]:
@@ -455,6 +519,11 @@ def retention_killed(own: House) -> tuple[str, bool]:
 
 
 FAULTS: dict[int, tuple[str, str, Callable[[House], tuple[str, bool]]]] = {
+    3: (
+        f"worker kill -9, {KILLS} times mid-job",
+        "0 jobs lost, none doing > 60 s, 0 double e-mails",
+        worker_killed,
+    ),
     4: (
         f"PostgreSQL down {DOWN_S} s",
         "live 200, ready 503 in 2 s, submit 503 + Retry-After in 3 s, healthy 5 s after",
