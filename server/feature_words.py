@@ -16,7 +16,7 @@ from layers.registry import BY_NAME
 from server.languages import Language
 from server.pages.map import STATUSES
 
-_OFFENSE_GROUPS: Mapping[str, str] = {
+OFFENSE_GROUPS: Mapping[str, str] = {
     "robbery": N_("Robbery"),
     "assault": N_("Assault"),
     "vehicle_theft": N_("Vehicle theft"),
@@ -171,7 +171,7 @@ def _police_incident(row: Mapping[str, Any], _: Speech) -> Said:
     return Said(
         row["offense"],
         {
-            _("Group"): _(_OFFENSE_GROUPS.get(group, group)),
+            _("Group"): _(OFFENSE_GROUPS.get(group, group)),
             _("Day"): _.day(row["occurred_at"]),
             _("Source"): _("Recorded by the police"),
         },

@@ -39,6 +39,7 @@ from server.assessments import (
     propose,
 )
 from server.dependencies import Chosen, Who, Writing, own_site
+from server.feature_words import OFFENSE_GROUPS
 from server.hot_spot_words import SOURCES
 from server.hot_spots import NoGround
 from server.languages import Language
@@ -178,6 +179,7 @@ class AssessmentPage(TypedDict):
     kinds: Mapping[str, str]
     categories: Sequence[Category]
     groups: Sequence[str]
+    group_names: Mapping[str, str]
     sources: Mapping[Source, str]
     limit: int
 
@@ -268,6 +270,7 @@ def _page(
         kinds=KINDS,
         categories=CATEGORIES,
         groups=assessments.offense_groups(desk.session) if desk.leads else (),
+        group_names=OFFENSE_GROUPS,
         sources=SOURCES,
         limit=REASON_LIMIT,
     )

@@ -3,7 +3,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo.controls import alike, copies, counts, moved
+from geo.controls import NOWHERE, alike, area_of, copies, counts, moved
 
 CITY = shapely.box(0, 0, 5_000, 4_000)
 PLACE = shapely.box(2_000, 2_000, 2_300, 2_200)
@@ -69,3 +69,19 @@ def test_the_most_alike_are_chosen_and_none_that_meet():
     apart = shapely.area(shapely.union_all(outlines))
     assert np.isclose(apart, shapely.area(outlines).sum())
     assert chosen.busier == (before.sum(axis=1) > before[7].sum()).sum()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_every_point_lies_in_one_area_at_the_most(seed):
+    rng = np.random.default_rng(seed)
+    ring = PLACE.buffer(RING_M).difference(PLACE)
+    far = shapely.box(0, 0, 300, 200)
+    xy = rng.integers(0, 60, (300, 2)) * 50.0  # many on edges
+    found = area_of([PLACE, ring, far, shapely.Polygon()], xy)
+    points = shapely.points(xy)
+    assert np.array_equal(found == 0, shapely.intersects(PLACE, points))
+    assert np.array_equal(
+        found >= 0, shapely.intersects(shapely.union_all([PLACE, ring, far]), points)
+    )
+    assert found.max(initial=NOWHERE) < 3

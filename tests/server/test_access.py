@@ -372,7 +372,7 @@ def _assessment(session: Session, plan: int) -> None:
     areas = ("treated", "ring", "control", "control_ring")
     counted = int(CANARIES["counts of a verdict"][0].replace(",", ""))
     numbers = {
-        **dict.fromkeys(areas, [counted, counted]), "wdd": [0, 0, 0], "expected": 1, "z": 0,
+        **{area: [counted, counted] for area in areas}, "wdd": [0, 0, 0], "expected": 1, "z": 0,
         "detectable": 1, "irr": None, "wdq": None, "tne": None, "around": None,
         "overdispersion": 1,
     }  # fmt: skip
