@@ -258,6 +258,30 @@ class NewPlan:
     exact: bool = False
 
 
+def just_opened(session: Session, new: NewPlan) -> int | None:
+    """Give the plan of this title and place that was opened in the last minutes: a form sent twice.
+
+    Of two who ask at the same time the second waits for the first.
+    """
+    _take_turns(session, f"open {new.title}")
+    found: int | None = session.scalar(
+        text("""
+            SELECT max(id) FROM plan JOIN plan_private AS seen ON plan_id = id
+            WHERE title = :title AND created_at > now() - interval '10 minutes'
+                AND ST_Equals(seen.place, ST_GeomFromWKB(:place, 4326))
+        """),
+        {"title": new.title, "place": shapely.to_wkb(new.place)},
+    )
+    return found
+
+
+def _take_turns(session: Session, what: str) -> None:
+    """Have whoever does the same at the same time wait, until this transaction ends."""
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext('plan'), hashtext(:what))"), {"what": what}
+    )
+
+
 class Misplaced(ValueError):  # noqa: N818 (it is the name of what happened)
     """A place where no such plan can be: outside of the city, or far from its block watch."""
 
@@ -553,15 +577,20 @@ class NewTask:
     due: date | None
 
 
-def add_task(session: Session, id: int, new: NewTask) -> int:
-    """Write down a task, and give its id."""
-    task_id: int = session.scalars(
+def add_task(session: Session, id: int, new: NewTask) -> int | None:
+    """Write down a task, and give its id; None where it was written down a minute ago."""
+    _take_turns(session, f"work {id}")
+    task_id: int | None = session.scalar(
         text("""
             INSERT INTO plan_task (plan_id, what, partner_id, person_id, due)
-            VALUES (:id, :what, :partner, :person, :due) RETURNING id
+            SELECT :id, :what, :partner, :person, :due WHERE NOT EXISTS (
+                SELECT FROM plan_task WHERE plan_id = :id AND what = :what
+                    AND due IS NOT DISTINCT FROM CAST(:due AS date)
+                    AND created_at > now() - interval '1 minute'
+            ) RETURNING id
         """),
         {"id": id} | _values(new),
-    ).one()
+    )
     return task_id
 
 
@@ -756,12 +785,18 @@ def add_note(
     stage: Stage | None = None,
     held: bool = False,
 ) -> None:
-    """Add a note; one that is held waits for a moderator."""
+    """Add a note; one that is held waits for a moderator. One that is sent twice is added once."""
+    _take_turns(session, f"work {id}")
     session.execute(
         text("""
             INSERT INTO plan_note (plan_id, person_id, audience, stage, words, state)
-            VALUES (:id, visitor(), CAST(:audience AS plan_audience), CAST(:stage AS plan_stage),
-                :words, CAST(:state AS review_state))
+            SELECT :id, visitor(), CAST(:audience AS plan_audience), CAST(:stage AS plan_stage),
+                :words, CAST(:state AS review_state)
+            WHERE NOT EXISTS (
+                SELECT FROM plan_note JOIN plan_note_author ON note_id = plan_note.id
+                WHERE plan_id = :id AND words = :words AND plan_note_author.person_id = visitor()
+                    AND at > now() - interval '1 minute'
+            )
         """),
         {
             "id": id,

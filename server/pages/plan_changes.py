@@ -262,8 +262,8 @@ def add_task(work: Leading) -> Response:
     task = _task(work, reading)
     if not reading.stands:
         return work.again("task", reading)
-    plans.add_task(work.session, work.plan.id, task)
-    _tell(work, task)
+    if plans.add_task(work.session, work.plan.id, task) is not None:
+        _tell(work, task)
     return work.done("tasks")
 
 

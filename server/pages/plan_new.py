@@ -302,6 +302,9 @@ def open_plan(
         return _new_page(request, desk, query, origin, reading.sent("new"))
     shown = origin.shown(desk.session)
     new = NewPlan(title, watch_id, origin.place, shown, origin.figures, origin.exact)
+    twin = plans.just_opened(desk.session, new)
+    if twin is not None:
+        return RedirectResponse(f"/plans/{twin}?notice=opened", 303)
     try:
         id = plans.open_plan(desk.session, desk.who.person_id, new)
     except Misplaced:

@@ -336,6 +336,15 @@ def test_what_points_at_a_person_waits_for_a_moderator(client, engine, act, open
     assert "no names" not in public
 
 
+def test_what_is_sent_twice_counts_once(client, engine, opened, watch):
+    client.post(f"/plans?block_watch={watch}", data={**FORM, "watch": str(watch)})
+    for _ in range(2):
+        client.post(f"/plans/{opened}/tasks", data={"what": "Count the lamps"})
+        client.post(f"/plans/{opened}/notes", data={"words": "Hello", "audience": "watch"})
+    for table, n in ((Plan, 1), (PlanTask, 1), (PlanNote, 2)):
+        assert len(stored(engine, select(table.id))) == n, table
+
+
 def test_whom_a_note_is_for(client, act, opened):
     for audience in ("partners", "watch", "everyone"):
         sent = {"words": f"Words for {audience}.", "audience": audience}
