@@ -145,6 +145,11 @@ def rows_of(page: str) -> list[str]:
     return re.findall(r'<tr data-cell="([^"]+)"', page)
 
 
+def looks(page: str) -> set[str]:
+    """How a page says that it has no hot spots."""
+    return {*re.findall(r"hot-state-(\w+)", page)}
+
+
 class TestStatistics:
     def test_a_planted_cluster_gives_the_same_cells_as_the_method_alone(self, engine, planted):
         with Session(engine) as session:
@@ -564,6 +569,7 @@ class TestStates:
         text_ = as_role(Role.ADMINISTRATOR).get("/hotspots", headers=PAGE).text
         assert "Not measured: too little to tell." in text_
         assert "None found." not in text_
+        assert looks(text_) == {"unmeasured"}
 
     def test_enough_without_a_concentration_is_none_found(self, as_role, engine, city):
         with Session(engine) as session:
@@ -572,12 +578,15 @@ class TestStates:
         text_ = as_role(Role.ADMINISTRATOR).get("/hotspots", headers=PAGE).text
         assert "None found." in text_
         assert "Not measured" not in text_
+        assert looks(text_) == {"none"}
 
     def test_few_in_each_place_are_suppressed(self, client, engine, city):
         with Session(engine) as session:
             plant(session, scattered(60))
             session.commit()
-        assert "Not shown: too few in each place." in client.get("/hotspots", headers=PAGE).text
+        text_ = client.get("/hotspots", headers=PAGE).text
+        assert "Not shown: too few in each place." in text_
+        assert looks(text_) == {"suppressed"}
 
     def test_a_failure_says_so_and_is_tried_again(self, as_role, engine, city, monkeypatch):
         monkeypatch.setattr("server.pages.hot_spots.LIGHT", -1)
@@ -589,6 +598,7 @@ class TestStates:
             id = session.scalar(select(HotSpotRun.id))
         page = browser.get("/hotspots", headers=PAGE).text
         assert "The analysis failed." in page
+        assert looks(page) == {"failed"}
         assert "None found." not in page
         browser.post(f"/hotspots/again/{id}", data={"asked": ""})
         assert "being made" in browser.get("/hotspots", headers=PAGE).text
