@@ -154,6 +154,8 @@ def move(work: Leading) -> Response:
     starts = reading.day("response_starts") if to is Stage.RESPONSE else None
     if found.stage in {Stage.RESPONSE, Stage.ASSESSMENT} and to is not Stage.ANALYSIS:
         starts = found.response_starts
+    if work.version() != found.version:
+        return work.changed_meanwhile(form, reading)
     if reading.stands:
         refused = refusal(
             found.stage, to, words=words, response_starts=starts, today=today_of(work.settings)

@@ -240,6 +240,19 @@ def test_of_two_who_change_a_plan_the_second_is_told_and_keeps_the_words(client,
     assert 'value="Other"' in answer.text
 
 
+def test_what_was_written_for_a_step_that_another_took_is_there_to_be_copied(client, opened):
+    old = version(client, opened)
+    move(client, opened, "analysis")
+    late = move(client, opened, "analysis", version=old, words="My own findings.")
+    assert late.status_code == 409
+    assert "Somebody else has changed this meanwhile" in late.text
+    assert "My own findings.</textarea>" in late.text
+    unknown = move(client, opened, "made up", words="My own findings.")
+    assert unknown.status_code == 422
+    assert "The plan cannot go there" in unknown.text
+    assert "My own findings.</textarea>" in unknown.text
+
+
 def test_tasks_are_given_ticked_and_counted(client, engine, act, opened, captain, division):
     liaison = act(Role.LIAISON, name="Lee", area_id=division)
     task = {"what": "Walk the block at night", "by": f"person-{captain}", "due": day(-2)}
