@@ -1,6 +1,7 @@
 """The page of a plan's assessment, as browsers ask."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -258,6 +259,26 @@ def test_nobody_else_writes_or_sees_a_draft(client, plan, act):
     assert post(client, plan, "/fix").status_code == 401
     assert client.get("/plans/999/assessment").status_code == 404
     assert client.get(f"/plans/{2**70}/assessment").status_code == 404
+
+
+def test_two_who_write_at_once_write_one_draft_and_fix_it_once(client, engine, plan, act):
+    act(Role.CAPTAIN)
+
+    def write(ring_m):
+        return post(client, plan, **form(ring_m=str(ring_m))).status_code
+
+    def fix(_nth):
+        return post(client, plan, "/fix").status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert {*pool.map(write, (50, 100, 150, 200))} == {303}
+        assert {*pool.map(fix, range(4))} <= {303, 409}
+    with Session(engine) as session:
+        (made,) = assessments.of_plan(session, plan)
+        grounds = assessments.grounds(session, made.id, as_owner=True)
+    assert made.fixed_at is not None
+    ring = grounds.treated.buffer(made.design.ring_m).area - grounds.treated.area
+    assert abs(grounds.ring.area / ring - 1) < 0.01
 
 
 def test_the_store_defers_a_job_for_each_verdict(client, engine, plan, act):
