@@ -133,6 +133,14 @@ def of_plan(session: Session, plan_id: int) -> list[Assessment]:
     return [_assessment(row) for row in rows.mappings()]
 
 
+def hold(session: Session, plan_id: int) -> None:
+    """Have others wait who would change the draft of a plan, until the end of the transaction."""
+    session.execute(
+        text("SELECT id FROM assessment WHERE plan_id = :id AND fixed_at IS NULL FOR UPDATE"),
+        {"id": plan_id},
+    )
+
+
 def by_id(session: Session, id: int) -> Assessment:
     """Give an assessment that is known to be there."""
     return _assessment(

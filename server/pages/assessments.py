@@ -1,11 +1,13 @@
 """How an action plan will be judged, fixed before its response starts, and what came of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, TypedDict
 
 import numpy as np
+import orjson
 import shapely
 from babel.dates import format_date
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -165,13 +167,17 @@ class Typed(BaseModel):
 
 
 class AssessmentPage(TypedDict):
-    """What the page of a plan's assessments shows. `form` is None where nothing may be written."""
+    """What the page of a plan's assessments shows. `form` is None where nothing may be written.
+
+    `seen` is the mark of the draft as it is shown.
+    """
 
     plan: Summary
     leads: bool
     sees: bool
     fixed: Sequence[Shown]
     draft: Shown | None
+    seen: str
     form: Typed | None
     begun: bool
     faults: Sequence[str]
@@ -263,6 +269,7 @@ def _page(
         sees=sees(desk.who.grants, desk.plan.ground),
         fixed=[one for one in shown if one.assessment.fixed_at is not None],
         draft=draft if desk.leads else None,
+        seen=_mark(draft.assessment, draft.private) if draft and draft.private else "",
         form=(typed or _typed(desk, found)) if desk.leads else None,
         begun=draft is not None and draft.assessment.design.response_starts <= desk.today,
         faults=[desk.spoken.gettext(fault) for fault in faults],
@@ -575,11 +582,31 @@ def _rows_faults(desk: Desk, design: Design) -> list[str]:
     return faults
 
 
-def _draft(desk: Desk) -> Assessment:
-    for one in assessments.of_plan(desk.session, desk.plan.id):
-        if one.fixed_at is None:
-            return one
+def _mark(assessment: Assessment, private: Private) -> str:
+    """Give a mark of a draft, which another one does not have."""
+    written = orjson.dumps([asdict(assessment.design), private.proposal, assessment.chosen])
+    return sha256(written).hexdigest()[:16]
+
+
+def _draft(desk: Desk, seen: str) -> tuple[Assessment, Private]:
+    """Give the draft, which nobody changes until the end of the request, as it was seen.
+
+    Raises
+    ------
+    Problem
+    """
     _ = desk.spoken.gettext
+    assessments.hold(desk.session, desk.plan.id)
+    for one in assessments.of_plan(desk.session, desk.plan.id):
+        private = assessments.private(desk.session, one.id)
+        if one.fixed_at is None and private is not None:
+            if seen == _mark(one, private):
+                return one, private
+            raise Problem(
+                409,
+                _("The draft has changed"),
+                _("Somebody else changed it meanwhile. Open it again, and look at how it is now."),
+            )
     raise Problem(
         409,
         _("There is no draft"),
@@ -592,12 +619,11 @@ def choose_places(
     desk: AtDesk,
     place: Annotated[list[int] | None, Form()] = None,
     reason: Annotated[str, Form()] = "",
+    seen: Annotated[str, Form()] = "",
 ) -> Response:
     """Choose other places to compare with than those that were proposed."""
     _for_leaders(desk)
-    draft = _draft(desk)
-    private = assessments.private(desk.session, draft.id)
-    assert private is not None
+    draft, private = _draft(desk, seen)
     proposal = private.proposal
     chosen = sorted({*(place or ())} & {*range(len(proposal["places"]))})
     if not chosen:
@@ -615,10 +641,14 @@ def choose_places(
 
 
 @router.post("/fix", response_model=None)
-def fix_assessment(desk: AtDesk, late: Annotated[bool, Form()] = False) -> Response:
+def fix_assessment(
+    desk: AtDesk,
+    late: Annotated[bool, Form()] = False,
+    seen: Annotated[str, Form()] = "",
+) -> Response:
     """Fix the draft for ever."""
     _for_leaders(desk)
-    draft = _draft(desk)
+    draft, _private = _draft(desk, seen)
     try:
         with desk.session.begin_nested():
             assessments.fix(desk.session, draft.id, late=late)

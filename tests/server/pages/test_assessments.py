@@ -77,7 +77,15 @@ def form(starts=STARTS, **values):
 
 
 def post(client, plan, what="", **values):
+    if what in {"/places", "/fix"} and "seen" not in values:
+        values["seen"] = seen(client, plan)
     return client.post(f"/plans/{plan}/assessment{what}", data=values, follow_redirects=False)
+
+
+def seen(client, plan):
+    """The mark of the draft as the page shows it."""
+    found = re.search(r'name="seen" value="(\w+)"', shown(client, plan))
+    return found[1] if found else ""
 
 
 def shown(client, plan, **query):
@@ -238,6 +246,19 @@ def test_each_reads_of_the_verdict_what_is_theirs(client, engine, plan, act):
     page = shown(client, plan)
     assert "Assessment 2" in page
     assert "The ring took in a park." in page
+
+
+def test_a_draft_that_somebody_changed_meanwhile_is_not_fixed_unseen(client, plan, act):
+    act(Role.CAPTAIN)
+    drafted(client, plan)
+    before = seen(client, plan)
+    drafted(client, plan, ring_m="50")
+    for what, values in (("/fix", {}), ("/places", {"place": [5], "reason": "x"})):
+        answer = post(client, plan, what, seen=before, **values)
+        assert answer.status_code == 409
+        assert "look at how it is now" in answer.text
+    assert "4. Fix it" in shown(client, plan)
+    assert post(client, plan, "/fix").status_code == 303
 
 
 def test_nobody_else_writes_or_sees_a_draft(client, plan, act):
