@@ -26,7 +26,7 @@ from server.languages import Language
 from server.pages.feeds import feed_address
 from server.pages.page import page
 from server.problems import Problem
-from server.schemas.filters import Box, Filters, Id, bounds
+from server.schemas.filters import Box, Filters, Id, bounds, none_if_empty
 from server.visitors import Visitor
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -43,14 +43,10 @@ _NAMES = ("report", "block_watch", "area", "bbox", "kind", "category")
 """Parameters that say what is followed."""
 
 
-def _none_if_empty(word: object) -> object:
-    return None if word == "" else word
-
-
 class What(Filters):
     """What is to be followed, as addresses and forms say it: by the filters of the map."""
 
-    report: Annotated[Id | None, BeforeValidator(_none_if_empty)] = None
+    report: Annotated[Id | None, BeforeValidator(none_if_empty)] = None
     bbox: Box = None
 
     def subject(self) -> Subject:

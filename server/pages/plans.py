@@ -47,7 +47,7 @@ from server.pages.reports import ICONS
 from server.plan_forms import LARGEST_ID, LIMITS, NOTHING_SENT, Sent
 from server.plans import ASKS, AUDIENCES, MEANINGS, ROLES, STAGES
 from server.problems import Problem
-from server.schemas.filters import Id
+from server.schemas.filters import Id, none_if_empty
 from server.settings import Settings
 from server.visitors import Visitor
 
@@ -73,19 +73,15 @@ def today_of(settings: Settings) -> date:
 # The list -----------------------------------------------------------------------------------------
 
 
-def _none_if_empty(word: object) -> object:
-    return None if word == "" else word
-
-
 class PlansQuery(BaseModel):
     """Which plans are asked for."""
 
-    stage: Annotated[Stage | Literal["open"] | None, BeforeValidator(_none_if_empty)] = None
-    area: Annotated[Id | None, BeforeValidator(_none_if_empty)] = None
-    block_watch: Annotated[Id | None, BeforeValidator(_none_if_empty)] = None
-    mine: Annotated[bool | None, BeforeValidator(_none_if_empty)] = None
-    overdue: Annotated[bool | None, BeforeValidator(_none_if_empty)] = None
-    before: Annotated[Id | None, BeforeValidator(_none_if_empty)] = None
+    stage: Annotated[Stage | Literal["open"] | None, BeforeValidator(none_if_empty)] = None
+    area: Annotated[Id | None, BeforeValidator(none_if_empty)] = None
+    block_watch: Annotated[Id | None, BeforeValidator(none_if_empty)] = None
+    mine: Annotated[bool | None, BeforeValidator(none_if_empty)] = None
+    overdue: Annotated[bool | None, BeforeValidator(none_if_empty)] = None
+    before: Annotated[Id | None, BeforeValidator(none_if_empty)] = None
 
     def address(self, **changed: object) -> str:
         """Write the address of the list with these filters."""

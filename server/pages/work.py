@@ -44,7 +44,7 @@ from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
 from server.problems import Problem
 from server.report_words import not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
-from server.schemas.filters import OPEN_WORD, Filters
+from server.schemas.filters import OPEN_WORD, Filters, none_if_empty
 from server.screening import Marked, marked, screen, seal
 from server.settings import Settings
 from server.spreadsheets import csv_text
@@ -80,15 +80,11 @@ _CITY_STEPS = tuple(
 )
 
 
-def _none_if_empty(word: object) -> object:
-    return None if word == "" else word
-
-
 class WorkQuery(Filters):
     """What the work list is asked for."""
 
     assigned: Literal["", "me", "nobody"] = ""
-    overdue: Annotated[bool | None, BeforeValidator(_none_if_empty)] = None
+    overdue: Annotated[bool | None, BeforeValidator(none_if_empty)] = None
     q: Annotated[str, Field(max_length=200)] = ""
     order: work.Order = ""
     cursor: Annotated[str | None, Field(pattern=f"^{CURSOR.pattern}$")] = None

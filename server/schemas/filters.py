@@ -36,7 +36,8 @@ def _without_empty(words: object) -> object:
     return [word for word in words if word != ""] if isinstance(words, list | tuple) else words
 
 
-def _none_if_empty(word: object) -> object:
+def none_if_empty(word: object) -> object:
+    """Take the empty word that forms send for what is not filled in."""
     return None if word == "" else word
 
 
@@ -47,7 +48,7 @@ def _in_living_memory(day: date | None) -> date | None:
     return day
 
 
-Day = Annotated[date | None, BeforeValidator(_none_if_empty), AfterValidator(_in_living_memory)]
+Day = Annotated[date | None, BeforeValidator(none_if_empty), AfterValidator(_in_living_memory)]
 
 
 class Filters(BaseModel):
@@ -64,10 +65,10 @@ class Filters(BaseModel):
     ] = Field([], description="A status, or `open` for all under which something is to be done.")
     since: Day = Field(None, alias="from", description="First day of reporting, local date.")
     until: Day = Field(None, alias="to", description="Last day of reporting, local date.")
-    area: Annotated[Id | None, BeforeValidator(_none_if_empty)] = Field(
+    area: Annotated[Id | None, BeforeValidator(none_if_empty)] = Field(
         None, description="Id of a neighbourhood, council district, patrol division or tract."
     )
-    block_watch: Annotated[Id | None, BeforeValidator(_none_if_empty)] = None
+    block_watch: Annotated[Id | None, BeforeValidator(none_if_empty)] = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
