@@ -64,12 +64,15 @@ def made_with(asked: Asked, *, method: int, read_at: datetime, **rows: Any) -> d
     -------
     dict
     """
+    repeats = rows.get("near_repeats")
+    shuffled = repeats is not None and any(row["permutations"] for row in repeats["rows"])
     return {
         **asked.written(),
         "method_version": method,
         **rows,
-        "seed": None,
-        "seed_note": "Nothing is drawn at random: the same rows give the same cells.",
+        "seed": repeats["seed"] if repeats is not None and shuffled else None,
+        "seed_note": "For the cells nothing is drawn at random: the same rows give the same cells."
+        + (" The seed is that of the shuffles of near_repeats." if shuffled else ""),
         "read_at": read_at.isoformat(),
         "cell_shape": asked.shape,
         "least_published": LEAST_PUBLISHED if asked.published else None,

@@ -42,7 +42,7 @@ from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-METHOD = VERSION * 100 + 5
+METHOD = VERSION * 100 + 6
 """Version of the statistics, and of what is done around them."""
 
 LIGHT = 20_000
@@ -56,6 +56,9 @@ WIDTHS_M = (150, 200, 300, 400, 600)
 
 AROUND_WATCH_M = 800.0
 """A block watch is compared with what lies within half a mile of it."""
+
+_LOOK_S = 600
+"""How often it is looked whether a moment is asked for: dusk shifts daily, so what is missed evens out."""
 
 SAME_DAYS = 7.0
 """Days within which reports of one category close to each other are of the same incident."""
@@ -147,11 +150,6 @@ class Asked:
         if self.then_since is None or self.then_until is None:
             return None
         return self.then_since, self.then_until
-
-    @property
-    def then_days(self) -> int:
-        """How long the period to compare with is; 0 without one."""
-        return (self.then[1] - self.then[0]).days + 1 if self.then else 0
 
     def written(self) -> dict[str, Any]:
         """Give it as JSON, by which the answer is found again."""
@@ -336,6 +334,51 @@ def grouped(found: Places, source: Source, codes: Sequence[str]) -> Incidents:
     )
 
 
+def _utc(at_s: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    return (at_s * 1e6).astype("datetime64[us]")
+
+
+def _fits(asked: Asked, local: NDArray[np.int64], dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which moments are of the light and the days of the week that are asked for."""
+    kept = np.ones(len(local), np.bool_)
+    if asked.light is not Light.ANY:
+        kept &= dark if asked.light is Light.DARK else ~dark
+    if asked.weekdays:
+        kept &= np.isin((local // 24 + 3) % 7, asked.weekdays)  # 1970 began on a Thursday
+    return kept
+
+
+def exposed_days(
+    asked: Asked, period: tuple[date, date], at: tuple[float, float], zone: ZoneInfo
+) -> float:
+    """Give how many days of a period are of the light and the days of the week that are asked for.
+
+    Parameters
+    ----------
+    asked : Asked
+    period : tuple of (date, date)
+        Local dates, both inclusive.
+    at : tuple of (float, float)
+        Longitude and latitude by which the sun is taken.
+    zone : ZoneInfo
+        The city's.
+
+    Returns
+    -------
+    float
+    """
+    first, last = period
+    if asked.light is Light.ANY:
+        every = (last - first).days + 1
+        if not asked.weekdays:
+            return every
+        return sum((first + timedelta(days=n)).weekday() in asked.weekdays for n in range(every))
+    start, end = _moment(first, zone), _moment(last + timedelta(days=1), zone)
+    at_s = np.arange(start.timestamp(), end.timestamp(), _LOOK_S)
+    dark = is_dark(_utc(at_s), *(np.array([degrees]) for degrees in at))
+    return np.count_nonzero(_fits(asked, _local_hours(at_s, zone), dark)) * _LOOK_S / 86_400
+
+
 def that_count(
     asked: Asked,
     period: tuple[date, date],
@@ -362,12 +405,8 @@ def that_count(
     Happened
     """
     local = _local_hours(first.at_s, zone)
-    dark = is_dark((first.at_s * 1e6).astype("datetime64[us]"), first.lon, first.lat)
-    kept = first.at_s >= _moment(period[0], zone).timestamp()
-    if asked.light is not Light.ANY:
-        kept &= dark if asked.light is Light.DARK else ~dark
-    if asked.weekdays:
-        kept &= np.isin((local // 24 + 3) % 7, asked.weekdays)  # 1970 began on a Thursday
+    dark = is_dark(_utc(first.at_s), first.lon, first.lat)
+    kept = _fits(asked, local, dark) & (first.at_s >= _moment(period[0], zone).timestamp())
     return Happened(
         x=first.xy_m[:, 0],
         y=first.xy_m[:, 1],
@@ -468,7 +507,14 @@ def answer(
     tell(65)
     if asked.then is not None:
         before = _happened(session, asked, asked.then, ground, zone)
-        sight = _compared(asked, laid, sight, before)
+        middle = ground.area.centroid
+        at = to_stored().transform(middle.x, middle.y)
+        now, then = (
+            exposed_days(asked, period, at, zone)
+            for period in ((asked.since, asked.until), asked.then)
+        )
+        # Without any such day nothing is counted, so that no share is held against anything.
+        sight = _compared(laid, sight, before, now / (now + then) if now else 0.0)
     if asked.watch_id is not None:
         area = hot_spots.area(session, (), asked.watch_id)
         sight = _within(sight, shapely.intersects(sight.cells.polygons(), area))
@@ -729,17 +775,17 @@ def _step(asked: Asked, at_s: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np
     return np.floor((at_s - start) / length).astype(np.int64)
 
 
-def _compared(asked: Asked, laid: Survey, sight: Sight, before: Happened) -> Sight:
+def _compared(laid: Survey, sight: Sight, before: Happened, share: float) -> Sight:
     """Set what is found beside an earlier period.
 
     If nothing had changed, the reports of both periods in a neighbourhood would be shared out by the
-    lengths of the periods: a binomial test, two-sided, adjusted for all cells.
+    lengths of the periods, of which the later has a share: a binomial test, two-sided, adjusted for
+    all cells. Only days of the week and hours of light that are counted make up those lengths.
     """
     from scipy.stats import binom  # noqa: PLC0415 (26 MiB that a web server need not hold)
 
     then = laid.judge(laid.counts(before.x, before.y))
     both = sight.lag + then.lag
-    share = asked.days / (asked.days + asked.then_days)
     lower, upper = binom.cdf(sight.lag, both, share), binom.sf(sight.lag - 1, both, share)
     p = np.where(both > 0, np.minimum(1.0, 2 * np.minimum(lower, upper)), np.nan)
     # A cell that was hot and is not any more stands on the map all the same.

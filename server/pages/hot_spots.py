@@ -5,12 +5,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypedDict
 from urllib.parse import urlencode
 
 import numpy as np
 import orjson
-from babel.dates import get_day_names
+from babel.dates import format_date, get_day_names
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
@@ -24,6 +25,7 @@ from data.queries.areas import Named
 from data.queries.hot_spots import Around, Measures, Question, Run, Source
 from geo.categories import BY_CODE, CATEGORIES, Category
 from geo.grids import NOWHERE, Shape
+from geo.hot_spots import Settings as Look
 from geo.hot_spots import Verdict
 from geo.roles import Role
 from layers.atlas import Atlas, Options, Raster, atlas, view_of
@@ -76,7 +78,7 @@ from server.pages.map import KINDS, SOMEWHERE, raster
 from server.pages.meeting_sheets import pdf_response
 from server.pages.page import TEMPLATES, asset, page
 from server.problems import Problem
-from server.schemas.filters import Day, Filters
+from server.schemas.filters import Day, Filters, none_if_empty
 from server.settings import Settings
 from server.visitors import Visitor
 
@@ -97,16 +99,15 @@ CHOSEN_BY = {
 CELL = re.compile(r"(-?\d{1,9})\.(-?\d{1,9})")
 """How a cell is named in addresses: q and r."""
 
+FALSE_SHARE = Look().false_share
+"""Up to which q a difference is called more than chance: as that of hot cells."""
+
 LONGEST_DAYS = 20 * 366
 LOPSIDED = 0.4
 """Share of all incidents in one hot spot from which the page doubts the area, not the place."""
 
 MOST_DRAWN = 4_000
 """Cells that stand out and are drawn on the map: more hide it."""
-
-
-def _none_if_empty(word: object) -> object:
-    return None if word == "" else word
 
 
 class HotSpotQuery(Filters):
@@ -117,7 +118,7 @@ class HotSpotQuery(Filters):
     weekday: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=list)
     width: Annotated[
         Literal[150, 200, 300, 400, 600] | None,
-        BeforeValidator(lambda word: int(word) if str(word).isdecimal() else _none_if_empty(word)),
+        BeforeValidator(lambda word: int(word) if str(word).isdecimal() else none_if_empty(word)),
     ] = None
     shape: Annotated[Shape, BeforeValidator(lambda word: word or Shape.HEXAGON)] = Shape.HEXAGON
     measure: Measure = Measure.CELL
@@ -125,15 +126,31 @@ class HotSpotQuery(Filters):
     then_until: Day = Field(None, alias="then_to")
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.then_since is None) != (self.then_until is None):
-            raise ValueError("give the first and the last day of the period to compare with")
-        if self.then_since and self.then_until and self.then_until < self.then_since:
-            raise ValueError("the first day (then_from) must not come after the last (then_to)")
+    def _in_order(self) -> Self:
+        """Leave the order of days to `_asked`: the page says at the field what is wrong with it."""
         return self
 
 
 assert set(WIDTHS_M) == {150, 200, 300, 400, 600}
+
+
+DAYS = ("since", "until", "then_since", "then_until")
+"""Fields of the periods."""
+
+
+class NotAPeriod(Problem):
+    """Days that can not be asked about.
+
+    Parameters
+    ----------
+    title : str
+    faults : mapping of str to str
+        What to do, by the name of the field in addresses.
+    """
+
+    def __init__(self, title: str, faults: Mapping[str, str]) -> None:
+        super().__init__(422, title, " ".join(faults.values()))
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +207,7 @@ def _asked(
     Raises
     ------
     Problem
+        `NotAPeriod` where the days are not in order.
     """
     sources = tuple(one for one in Source if one in query.source) or (Source.REPORTS,)
     watch = query.block_watch
@@ -200,20 +218,13 @@ def _asked(
     allowed = {one.id for named in standing.areas.values() for one in named}
     if query.area is not None and query.area not in allowed:
         raise _refused(request)
-    until = query.until or (query.since and today) or today - timedelta(days=1)
+    # Days that are not over would count as days without incidents.
+    over = today - timedelta(days=1)
+    until = min(query.until or over, over)
     since = query.since or _year_before(until)
-    _ = request.state.language.gettext
-    then_days = (
-        (query.then_until - query.then_since).days
-        if query.then_until is not None and query.then_since is not None
-        else 0
-    )
-    if max((until - since).days, then_days) > LONGEST_DAYS or until < since:
-        raise Problem(
-            422,
-            _("Not such a period"),
-            _("Choose a first day that comes before the last, and at most 20 years."),
-        )
+    spoken: Language = request.state.language
+    if faults := _faults(spoken, query, (since, until), over):
+        raise NotAPeriod(spoken.gettext("Not such a period"), faults)
     asked = Asked(
         source=Source.REPORTS,
         since=since,
@@ -236,6 +247,43 @@ def _asked(
         else replace(asked, source=source)
         for source in sources
     )
+
+
+def _faults(
+    spoken: Language, query: HotSpotQuery, period: tuple[date, date], over: date
+) -> dict[str, str]:
+    """Say what is wrong with the days, by the name of the field.
+
+    A period to compare with ends before the other begins, so all its days are over.
+    """
+    _ = spoken.gettext
+    order = _("Choose a last day that does not come before the first.")
+    long = _("Choose at most 20 years.")
+    faults = {}
+    since, until = period
+    if query.since and query.until and query.until < query.since:
+        faults["to"] = order
+    elif since > over:
+        faults["from"] = _("Choose a day up to {day}: later days are not over yet.").format(
+            day=format_date(over, "long", locale=spoken.locale)
+        )
+    elif (until - since).days > LONGEST_DAYS:
+        faults["from"] = long
+    then_since, then_until = query.then_since, query.then_until
+    if then_since is None and then_until is not None:
+        faults["then_from"] = _("Give the first day as well, or leave both empty.")
+    elif then_until is None and then_since is not None:
+        faults["then_to"] = _("Give the last day as well, or leave both empty.")
+    elif then_since is not None and then_until is not None:
+        if then_until < then_since:
+            faults["then_to"] = order
+        elif then_until >= since:
+            faults["then_to"] = _(
+                "Choose a day before {day}: the period to compare with ends before the other begins."
+            ).format(day=format_date(since, "long", locale=spoken.locale))
+        elif (then_until - then_since).days > LONGEST_DAYS:
+            faults["then_from"] = long
+    return faults
 
 
 def _year_before(until: date) -> date:
@@ -296,7 +344,7 @@ class Row:
     then : int or None
         Incidents in the period to compare with.
     differs : bool
-        Whether both periods differ more than chance.
+        Whether both periods differ more than chance in one of its cells with those around it.
     """
 
     number: int | None
@@ -454,7 +502,7 @@ def _rows(sight: Sight, asked: Asked) -> list[Row]:
                 if count and not asked.published
                 else None,
                 then=int(sight.then_counts[mine].sum()) if asked.then else None,
-                differs=bool((sight.then_q[mine] <= 0.05).any()),
+                differs=bool((sight.then_q[mine] <= FALSE_SHARE).any()),
                 lat=round(float(lat[cell]), 5),
                 lon=round(float(lon[cell]), 5),
             )
@@ -522,6 +570,8 @@ class HotSpotsPage(TypedDict):
     export: str
     asked_categories: Sequence[str]
     unmeasured: str
+    faults: Mapping[str, str]
+    chosen: Sequence[Source]
 
 
 @router.get("")
@@ -530,11 +580,18 @@ def hot_spots_page(
 ) -> HTMLResponse:
     """Show where problems concentrate, as a map and as a list."""
     standing = _standing(desk.session, desk.who)
-    questions = _asked(request, standing, query, _today(desk.settings))
+    spoken: Language = request.state.language
+    today = _today(desk.settings)
+    try:
+        questions = _asked(request, standing, query, today)
+    except NotAPeriod as problem:
+        undated = query.model_copy(update=dict.fromkeys(DAYS))
+        unanswered = [(asked, None) for asked in _asked(request, standing, undated, today)]
+        shown = _shown(desk, spoken, query, standing, unanswered, faults=problem.faults)
+        return page(request, "hot_spots.html", shown, status=problem.status)
     answered = [(asked, _run(desk, asked)) for asked in questions]
     if not questions[0].published:
         _log(desk, "read")
-    spoken: Language = request.state.language
 
     def make() -> Shown:
         return _shown(desk, spoken, query, standing, answered)
@@ -556,6 +613,7 @@ class Shown(TypedDict):
 
     atlas: Atlas
     main: Markup
+    mapped: bool
     working: bool
 
 
@@ -569,8 +627,11 @@ def _shown(
     query: HotSpotQuery,
     standing: Standing,
     answered: Sequence[tuple[Asked, Run | None]],
+    *,
+    faults: Mapping[str, str] = MappingProxyType({}),
 ) -> Shown:
-    views = [_view(desk, asked, run, query) for asked, run in answered]
+    """Write the page; with faults only the form, and what is wrong at its fields."""
+    views = [] if faults else [_view(desk, asked, run, query) for asked, run in answered]
     asked = answered[0][0]
     drawn = _atlas(desk, spoken, asked)
     context = HotSpotsPage(
@@ -597,12 +658,14 @@ def _shown(
         export=_query(query),
         asked_categories=_categories(query),
         unmeasured=_query(query.model_copy(update={"measure": Measure.CELL})),
+        faults=faults,
+        chosen=[one.source for one, _run in answered],
     )
     main = TEMPLATES.get_template("hot_spots_main.html").render(
         {"language": spoken, "time_zone": desk.settings.zone, **context}
     )
     working = any(view.state == "working" for view in views)
-    return Shown(atlas=drawn, main=Markup(main), working=working)  # noqa: S704 (a template's)
+    return Shown(atlas=drawn, main=Markup(main), mapped=not faults, working=working)  # noqa: S704 (a template's)
 
 
 def _weekdays(spoken: Language) -> list[str]:
@@ -715,7 +778,7 @@ class CellPage(TypedDict):
     dark: int
     one_point: int
     then: int | None
-    then_q: float
+    differs: bool
     chart: Chart | None
     near: Around
     sources: Mapping[Source, str]
@@ -825,7 +888,7 @@ def _cell(
         dark=int(sight.dark[number]),
         one_point=int(sight.one_point[number]),
         then=int(sight.then_counts[number]) if asked.then else None,
-        then_q=float(sight.then_q[number]),
+        differs=bool(sight.then_q[number] <= FALSE_SHARE),
         chart=None
         if asked.published
         else chart(sight.found["first_month"], sight.months[:, number].tolist(), spoken),

@@ -238,6 +238,31 @@ class TestStatistics:
         assert seen.then_counts.sum() == 0
         assert (seen.then_q[seen.spot >= 0] <= 0.05).any()
 
+    @pytest.mark.parametrize("values", [{"weekdays": (0,)}, {"light": analyses.Light.DARK}])
+    def test_periods_weigh_by_the_days_and_hours_that_count(self, engine, city, values):
+        """Eight days with two Mondays, or long nights, against six with none, or short ones."""
+        since, until = date(2024, 12, 2), date(2024, 12, 9)
+        then = date(2024, 6, 4), date(2024, 6, 9)
+        question = asked(since=since, until=until, then_since=then[0], then_until=then[1], **values)
+        now, before = (
+            analyses.exposed_days(question, period, PLANTED, ZONE)
+            for period in ((since, until), then)
+        )
+        if values.get("weekdays"):
+            assert (now, before) == (2, 0)
+        else:
+            assert now == pytest.approx(8 * 13.4 / 24, rel=0.02)  # from 17:25 to 6:50
+            assert before == pytest.approx(6 * 8.05 / 24, rel=0.02)  # from 21:15 to 5:20
+        with Session(engine) as session:
+            at = datetime(2024, 12, 2, 20, tzinfo=ZONE)
+            plant(session, clustered(30), occurred_at=at, reported_at=at)
+            session.commit()
+            found = answer(session, question, ZONE)
+        seen = unpacked(found.cells, found.found)
+        share = now / (now + before)
+        p = np.minimum(1, 2 * binom.sf(seen.lag.max() - 1, seen.lag.max(), share))
+        assert np.nanmin(seen.then_q) >= p
+
     def test_a_block_watch_is_compared_with_its_surroundings(self, engine, city):
         made, _divisions = city
         with Session(engine) as session:
@@ -681,8 +706,12 @@ class TestPage:
     def test_the_files_hold_how_they_were_made(self, as_role, planted):
         browser = as_role(Role.ADMINISTRATOR)
         made = browser.get("/hotspots/cells.geojson?width=300").json()["analysis"]
-        assert (made["width_m"], made["method_version"], made["seed"]) == (300, METHOD, None)
-        assert (made["shape"], made["measure"], made["near_repeats"]["seed"]) == ("hexagon", "", 0)
+        assert (made["width_m"], made["method_version"]) == (300, METHOD)
+        assert (made["shape"], made["measure"]) == ("hexagon", "")
+        shuffled = any(row["permutations"] for row in made["near_repeats"]["rows"])
+        assert shuffled
+        assert made["seed"] == made["near_repeats"]["seed"] == 0
+        assert made["seed_note"].startswith("For the cells nothing is drawn")
         assert made["concentration"]["incidents"] == 130
         assert made["where_next"]["method"] == "prior_counts"
         assert "# width_m: 300" in browser.get("/hotspots/cells.csv?width=300").text
@@ -711,14 +740,11 @@ class TestPage:
     @pytest.mark.parametrize(
         "query",
         [
-            "from=2026-05-01&to=2026-04-01",
-            "from=1950-01-01&to=2026-01-01",
             "width=7",
             "weekday=9",
             "light=dusk",
             "shape=round",
             "measure=luck",
-            "then_from=2026-01-01",
             "category=nothing",
             "area=999999",
         ],
@@ -726,6 +752,55 @@ class TestPage:
     def test_what_can_not_be_asked_is_said(self, as_role, city, query):
         answered = as_role(Role.ADMINISTRATOR).get(f"/hotspots?{query}", headers=PAGE)
         assert answered.status_code in {403, 422}
+
+    @pytest.mark.parametrize(
+        ("query", "field", "said"),
+        [
+            ("from=2026-05-01&to=2026-04-01", "to", "does not come before the first"),
+            ("from=1950-01-01&to=2026-01-01", "from", "at most 20 years"),
+            ("from=2190-01-01&to=2190-02-01", "from", "later days are not over yet"),
+            ("from=2026-01-01&to=2026-03-01&then_from=2025-01-01", "then_to", "leave both empty"),
+            ("from=2026-01-01&to=2026-03-01&then_to=2025-01-01", "then_from", "leave both empty"),
+            (
+                "from=2026-01-01&to=2026-03-01&then_from=2025-06-01&then_to=2026-01-01",
+                "then_to",
+                "Choose a day before January 1, 2026",
+            ),
+            (
+                "from=2026-01-01&to=2026-03-01&then_from=2025-06-01&then_to=2025-05-01",
+                "then_to",
+                "does not come before the first",
+            ),
+        ],
+    )
+    def test_days_that_can_not_be_asked_are_said_at_their_field(
+        self, as_role, city, query, field, said
+    ):
+        typed = f"{query}&source=police&width=300&weekday=2&light=dark"
+        answered = as_role(Role.ADMINISTRATOR).get(f"/hotspots?{typed}", headers=PAGE)
+        assert answered.status_code == 422
+        (wrong,) = re.findall(r'id="hot-(\w+)"[^>]*aria-invalid="true"', answered.text)
+        assert wrong == field
+        fault = re.search(rf'id="hot-{field}-fault">([^<]+)<', answered.text)
+        assert fault is not None
+        assert said in fault[1]
+        for name, value in (pair.split("=") for pair in query.split("&")):
+            assert f'name="{name}" value="{value}"' in answered.text
+        assert '<option value="300" selected>' in answered.text
+        assert '<option value="dark" selected>' in answered.text
+        assert 'value="2" checked' in answered.text
+        assert 'value="police" checked' in answered.text
+        assert "data-cell=" not in answered.text
+
+    def test_days_that_have_not_come_are_left_out(self, as_role, planted):
+        """Else every place would have more than chance before: the days to come have nothing."""
+        yesterday = asked().until
+        query = f"from={yesterday - timedelta(days=200)}&to=2190-01-01"
+        browser = as_role(Role.ADMINISTRATOR)
+        made = browser.get(f"/hotspots/cells.geojson?{query}").json()["analysis"]
+        assert made["until"] == yesterday.isoformat()
+        page = browser.get(f"/hotspots?{query}", headers=PAGE).text
+        assert "Days that are not over yet are left out." in page
 
     def test_an_empty_form_is_the_plain_page(self, as_role, city):
         empty = "kind=&category=&area=&from=&to=&light=&width=200&then_from=&then_to="
