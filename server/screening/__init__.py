@@ -14,8 +14,9 @@ pattern is written with the names of classes and parts, and with these:
     proper    with a capital anywhere       gap       any word but one for people
     number    3 to 5 figures                small     1 or 2 figures
     year      1950 to 2039                  ordinal   39th
-    code      letters and figures mixed     caps      2 or 3 capitals
-    letter    a single letter               comma, hyphen, hash, possessive ('s)
+    code      letters and figures mixed     measure   a code that may be one: 2x4, 9pm, I70
+    caps      2 or 3 capitals               letter    a single letter
+    comma, hyphen, hash, possessive ('s)
     ^         before a class: with a capital anywhere
     < >       around the part that is found, where it is not the whole
 

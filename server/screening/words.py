@@ -9,7 +9,8 @@ MARKS = frozenset({"stop", "comma", "hyphen", "hash", "possessive"})
 
 FORMS = (
     *sorted(MARKS),
-    "number", "small", "year", "figures", "ordinal", "code", "caps", "letter", "short", "word",
+    "number", "small", "year", "figures", "ordinal", "measure", "code", "caps", "letter", "short",
+    "word",
 )  # fmt: skip
 """Classes that are told by form alone: see the package."""
 
@@ -84,7 +85,7 @@ def _form(text: str, written: str, shouted: bool) -> str:  # noqa: PLR0911 (a fo
     if not text.isalpha() and any(character.isdecimal() for character in text):
         if _ORDINAL.fullmatch(text):
             return "ordinal"
-        return "word" if _MEASURE.fullmatch(text) else "code"
+        return "measure" if _MEASURE.fullmatch(text) else "code"
     if len(text) > 3:
         return "word"
     if len(text) == 1:

@@ -110,12 +110,21 @@ def test_license_plates_are_found(text):
 
 
 @pytest.mark.parametrize(
+    "plate", ["7KD 2X9", "2X9 7KD", "7KD-2X9", "7KD 1999", "518 L4M", "XRT 4L5"]
+)
+@pytest.mark.parametrize("before", ["a red van, plate", "license plate number", "de placas"])
+def test_no_half_of_a_plate_is_left(before, plate):
+    assert public(f"{before} {plate}, tires") == f"{before} […], tires"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Steel plate in the road at 31st St is loose",
         "Green Honda with flat tires, no plates, since 2023",
         "License plates were stolen off 4 cars",
         "US 71 ramp, exit 12, truck route MO 210",
+        "A steel plate 2x4 ft, loose since 9pm, no plates 5ft of it",
         "La placa de metal en la calle 31 está suelta",
     ],
 )
