@@ -2,8 +2,9 @@
 
 Before it is fixed an assessment rests on the positions that everybody sees. A verdict counts true ones, as
 the owner of the store. Everybody is told it in words, and in counts only where none is small, rounded to
-fives, and only where the assessment was fixed before the response began: else whoever leads a plan could
-ask about the past of any ground as often as they like, and learn of single homes by the differences.
+fives, and only of the first assessment of a plan, fixed before the response began: else whoever leads a
+plan could ask about the past of any ground as often as they like, and learn of single homes by the
+differences.
 """
 
 import logging
@@ -477,7 +478,9 @@ def judge(session: Session, verdict_id: int) -> None:
         method=METHOD,
         found={**_found(design, judged), "read_at": read_at.isoformat(), **rows},
         published={
-            **_published(design, judged, late=assessment.late),
+            **_published(
+                design, judged, in_counts=assessments.is_first(session, id) and not assessment.late
+            ),
             "caveats": [*caveats(design, private.proposal, assessment.chosen)],
             "read_at": read_at.isoformat(),
             **rows,
@@ -519,7 +522,7 @@ def _by_month(design: Design, months: NDArray[np.int64]) -> dict[str, Any]:
     }
 
 
-def _published(design: Design, judged: _Judged, *, late: bool) -> dict[str, Any]:
+def _published(design: Design, judged: _Judged, *, in_counts: bool) -> dict[str, Any]:
     """Keep of a verdict what everybody may know."""
     told: dict[str, Any] = {
         "outcome": judged.whole.outcome.value,
@@ -528,7 +531,7 @@ def _published(design: Design, judged: _Judged, *, late: bool) -> dict[str, Any]
         "months": None,
     }
     used = judged.counts if design.ring_m else judged.counts[[0, 2]]
-    if late or used.min() < LEAST_PUBLISHED:
+    if not in_counts or used.min() < LEAST_PUBLISHED:
         return told
     whole = judged.whole
     told["numbers"] = {

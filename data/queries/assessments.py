@@ -88,6 +88,8 @@ class Assessment:
     design : Design
     controls : int
         Places of which the control consists.
+    chosen_reason : str
+        Why not those that were proposed; empty where they are.
     late : bool
         Whether it was fixed only after the response had begun.
     fixed_at : datetime or None
@@ -98,6 +100,7 @@ class Assessment:
     plan_id: int
     design: Design
     chosen: tuple[int, ...]
+    chosen_reason: str
     late: bool
     fixed_at: datetime | None
 
@@ -108,7 +111,7 @@ class Assessment:
 
 
 _READ = f"""
-    SELECT id, plan_id, chosen, late, fixed_at, {", ".join(_DESIGN)} FROM assessment
+    SELECT id, plan_id, chosen, chosen_reason, late, fixed_at, {", ".join(_DESIGN)} FROM assessment
 """  # noqa: S608 (names of this module)
 
 
@@ -119,6 +122,7 @@ def _assessment(row: RowMapping) -> Assessment:
         plan_id=row["plan_id"],
         design=Design(**{name: row[name] for name in _DESIGN} | lists),
         chosen=tuple(row["chosen"]),
+        chosen_reason=row["chosen_reason"],
         late=row["late"],
         fixed_at=row["fixed_at"],
     )
@@ -134,11 +138,25 @@ def of_plan(session: Session, plan_id: int) -> list[Assessment]:
 
 
 def hold(session: Session, plan_id: int) -> None:
-    """Have others wait who would change the draft of a plan, until the end of the transaction."""
+    """Have others wait who would write or change the draft of a plan, until the transaction ends."""
     session.execute(
-        text("SELECT id FROM assessment WHERE plan_id = :id AND fixed_at IS NULL FOR UPDATE"),
-        {"id": plan_id},
+        text("SELECT pg_advisory_xact_lock(hashtext('assessment'), hashtext(:id))"),
+        {"id": str(plan_id)},
     )
+
+
+def is_first(session: Session, id: int) -> bool:
+    """Tell whether an assessment was the first of its plan to be fixed."""
+    found: bool = session.scalars(
+        text("""
+            SELECT NOT EXISTS (
+                SELECT FROM assessment AS earlier WHERE earlier.plan_id = assessment.plan_id
+                    AND (earlier.fixed_at, earlier.id) < (assessment.fixed_at, assessment.id))
+            FROM assessment WHERE id = :id
+        """),
+        {"id": id},
+    ).one()
+    return found
 
 
 def by_id(session: Session, id: int) -> Assessment:
@@ -153,7 +171,6 @@ class Private:
     """What those of a plan read of its assessment: `proposal` as it was written."""
 
     proposal: Mapping[str, Any]
-    chosen_reason: str
 
 
 _OPEN, _PRIVATE = ("assessment", "id"), ("assessment_private", "assessment_id")
@@ -164,7 +181,7 @@ def private(session: Session, id: int, *, as_owner: bool = False) -> Private | N
     """Give what is not for everybody; None for whoever may not read it."""
     table, key = _OPEN if as_owner else _PRIVATE
     row = session.execute(
-        text(f"SELECT proposal, chosen_reason FROM {table} WHERE {key} = :id"),  # noqa: S608 (as above)
+        text(f"SELECT proposal FROM {table} WHERE {key} = :id"),  # noqa: S608 (as above)
         {"id": id},
     ).one_or_none()
     return None if row is None else Private(*row)

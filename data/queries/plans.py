@@ -258,21 +258,34 @@ class NewPlan:
     exact: bool = False
 
 
-def just_opened(session: Session, new: NewPlan) -> int | None:
-    """Give the plan of this title and place that was opened in the last minutes: a form sent twice.
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A plan of the same title and place; `is_same` where the visitor opened it with the same words."""
+
+    id: int
+    is_same: bool
+
+
+def just_opened(session: Session, new: NewPlan, problem: str) -> Twin | None:
+    """Give the plan of this title and place that was opened in the last minutes, if there is one.
 
     Of two who ask at the same time the second waits for the first.
     """
     _take_turns(session, f"open {new.title}")
-    found: int | None = session.scalar(
+    found = session.execute(
         text("""
-            SELECT max(id) FROM plan JOIN plan_private AS seen ON plan_id = id
+            SELECT id, EXISTS (
+                SELECT FROM plan_note AS note JOIN plan_note_author AS author ON note_id = note.id
+                WHERE note.plan_id = plan.id AND words = :problem AND author.person_id = visitor()
+            ) AS is_same
+            FROM plan JOIN plan_private AS seen ON plan_id = id
             WHERE title = :title AND created_at > now() - interval '10 minutes'
                 AND ST_Equals(seen.place, ST_GeomFromWKB(:place, 4326))
+            ORDER BY is_same DESC, id DESC LIMIT 1
         """),
-        {"title": new.title, "place": shapely.to_wkb(new.place)},
-    )
-    return found
+        {"title": new.title, "problem": problem, "place": shapely.to_wkb(new.place)},
+    ).one_or_none()
+    return None if found is None else Twin(found.id, found.is_same)
 
 
 def _take_turns(session: Session, what: str) -> None:

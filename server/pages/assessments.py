@@ -151,8 +151,12 @@ class Shown:
 
 
 class Typed(BaseModel):
-    """The form as it is filled in. `worst_first` is "yes", "no" or empty."""
+    """The form as it is filled in. `worst_first` is "yes", "no" or empty.
 
+    `seen` is the mark of the draft that the form was shown with.
+    """
+
+    seen: str = ""
     response_starts: str = ""
     before_from: str = ""
     before_until: str = ""
@@ -556,6 +560,12 @@ def design_assessment(desk: AtDesk, typed: Annotated[Typed, Form()]) -> Response
             "is outside the city, or has a plan itself. Make the ring narrower."
         )
         return _page(desk, typed=typed, faults=[fault])
+    if not _is_as_seen(desk, typed.seen):
+        fault = N_(
+            "Somebody else changed the draft meanwhile, so yours is not kept yet. Below is what you "
+            "typed: look at theirs in another window, and send yours again if it is better."
+        )
+        return _page(desk, typed=typed, faults=[fault])
     assessments.save(desk.session, desk.plan.id, design, proposal, place.geom)
     draft = assessments.of_plan(desk.session, desk.plan.id)[-1]
     assessments.choose(desk.session, draft.id, chosen, "", compared)
@@ -584,8 +594,22 @@ def _rows_faults(desk: Desk, design: Design) -> list[str]:
 
 def _mark(assessment: Assessment, private: Private) -> str:
     """Give a mark of a draft, which another one does not have."""
-    written = orjson.dumps([asdict(assessment.design), private.proposal, assessment.chosen])
+    written = orjson.dumps(
+        [asdict(assessment.design), private.proposal, assessment.chosen, assessment.chosen_reason]
+    )
     return sha256(written).hexdigest()[:16]
+
+
+def _is_as_seen(desk: Desk, seen: str) -> bool:
+    """Tell whether a draft that is written anew stands as it did when the form was shown."""
+    assessments.hold(desk.session, desk.plan.id)
+    marks = [
+        _mark(one, private)
+        for one in assessments.of_plan(desk.session, desk.plan.id)
+        if one.fixed_at is None
+        and (private := assessments.private(desk.session, one.id)) is not None
+    ]
+    return marks == ([seen] if seen else [])
 
 
 def _draft(desk: Desk, seen: str) -> tuple[Assessment, Private]:

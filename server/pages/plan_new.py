@@ -218,7 +218,13 @@ def _offered(request: Request, desk: Desk, origin: Origin) -> tuple[list[Choice]
     """
     division = plans.division_of(desk.session, origin.place)
     near = plans.watches_near(desk.session, origin.place, NEAR_M)
-    may = [one for one in near if leads(desk.who.grants, Ground(one.id, division))]
+    may = [
+        one
+        for one in near
+        # The whole of a block watch is for a plan of its own.
+        if (not origin.is_watch or one.id == origin.watch_id)
+        and leads(desk.who.grants, Ground(one.id, division))
+    ]
     alone = leads(desk.who.grants, Ground(None, division))
     if not may and not alone:
         _ = request.state.language.gettext
@@ -302,9 +308,15 @@ def open_plan(
         return _new_page(request, desk, query, origin, reading.sent("new"))
     shown = origin.shown(desk.session)
     new = NewPlan(title, watch_id, origin.place, shown, origin.figures, origin.exact)
-    twin = plans.just_opened(desk.session, new)
+    twin = plans.just_opened(desk.session, new, problem)
+    if twin is not None and twin.is_same:  # a form that was sent twice
+        return RedirectResponse(f"/plans/{twin.id}?notice=opened", 303)
     if twin is not None:
-        return RedirectResponse(f"/plans/{twin}?notice=opened", 303)
+        reading.faults["title"] = reading.spoken.gettext(
+            "A plan of this name was opened here just now: number {id}. Add what you know to it, or "
+            "choose another title."
+        ).format(id=twin.id)
+        return _new_page(request, desk, query, origin, reading.sent("new"))
     try:
         id = plans.open_plan(desk.session, desk.who.person_id, new)
     except Misplaced:

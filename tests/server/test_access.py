@@ -339,7 +339,7 @@ def _assessment(session: Session, plan: int) -> None:
     series = {"steps": [1], "months": [1], "ring": 0}
     proposal = {
         "until": "2025-12-31", "first_month": "2025-12", "copies": 1, "busier": 0, "suggested": [0],
-        "places": [{"shift": [900.0, 0.0], "name": "", "distance": 0.0}],
+        "places": [{"shift": [900.0, 0.0], "name": CANARIES["places of an assessment"][0], "distance": 0.0}],
         "counts": {"reports": {"treated": series, "ring": 0, "places": [series]}},
     }  # fmt: skip
     assessment = session.scalar(
@@ -358,7 +358,7 @@ def _assessment(session: Session, plan: int) -> None:
             worst_first=False,
             proposal=proposal,
             chosen=[0],
-            chosen_reason=CANARIES["places of an assessment"][0],
+            chosen_reason="Building work",
             zone="America/Chicago",
             fixed_at=func.now(),
             treated=place,

@@ -1,5 +1,6 @@
 """From rows in the store to the verdict."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -283,6 +284,17 @@ class TestPublished:
             "numbers": None,
             "months": None,
         }
+
+    def test_of_several_only_the_first_is_told_everybody_in_counts(self, session, plan):
+        """Two of nearly the same places or times would tell single reports by their difference."""
+        made = design(STARTS)
+        _id, grounds = fixed(session, plan, made)
+        fixed(session, plan, replace(made, reason="The ring was wrong."))
+        fill(session, made, grounds, **WHEELER)
+        first, second = judged(session, made)
+        assert first.published["numbers"]
+        assert second.found["numbers"] == first.found["numbers"]
+        assert second.published["numbers"] is second.published["months"] is None
 
 
 class TestBefore:

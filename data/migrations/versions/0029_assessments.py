@@ -23,9 +23,9 @@ WEB = "porchlight_web"
 
 OPEN = (
     "reason, response_starts, before_from, before_until, after_from, after_until, settling_days, "
-    "ring_m, categories, offense_groups, worst_first, chosen, zone"
+    "ring_m, categories, offense_groups, worst_first, chosen, chosen_reason, zone"
 )
-PRIVATE = "proposal, chosen_reason, treated, ring, control, control_ring"
+PRIVATE = "proposal, treated, ring, control, control_ring"
 
 KEPT = """
 CREATE FUNCTION assessment_keep() RETURNS trigger LANGUAGE plpgsql

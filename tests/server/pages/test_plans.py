@@ -13,6 +13,7 @@ from data.models import (
     Area,
     AreaLayer,
     AuditEntry,
+    BlockWatch,
     Department,
     Mail,
     Person,
@@ -358,6 +359,19 @@ def test_what_is_sent_twice_counts_once(client, engine, opened, watch):
         assert len(stored(engine, select(table.id))) == n, table
 
 
+def test_of_two_who_open_the_same_plan_the_second_loses_no_words(
+    client, engine, act, opened, watch
+):
+    act(Role.CAPTAIN)
+    sent = {**FORM, "watch": str(watch), "problem": "Dogs run loose here."}
+    answer = client.post(f"/plans?block_watch={watch}", data=sent)
+    assert answer.status_code == 422
+    assert f"number {opened}" in answer.text
+    assert "Dogs run loose here." in answer.text
+    answer = client.post(f"/plans?block_watch={watch}", data={**sent, "title": "The loose dogs"})
+    assert "The plan is open." in answer.text
+
+
 def test_whom_a_note_is_for(client, act, opened):
     for audience in ("partners", "watch", "everyone"):
         sent = {"words": f"Words for {audience}.", "audience": audience}
@@ -390,6 +404,14 @@ def test_captains_open_plans_in_or_near_their_own_watch_only(client, engine, cap
     answer = client.get(f"/plans/new?report={id}")
     assert answer.status_code == 403
     assert "Ask the liaison" in answer.text
+    with Session(engine) as session:
+        neighbour = session.scalar(
+            insert(BlockWatch)
+            .values(name="Other", boundary=box(-94.554, 39.02, -94.55, 39.026))
+            .returning(BlockWatch.id)
+        )
+        session.commit()
+    assert client.get(f"/plans/new?block_watch={neighbour}").status_code == 403
     assert client.get("/plans/new").status_code == 404
     assert client.get("/plans/new?report=999").status_code == 404
     assert client.get("/plans/999").status_code == 404
