@@ -7,7 +7,14 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from data.models import Area, EventKind, Report, ReportEvent
-from data.queries.filters import Cursor, ReportFilter, newest_first, public_reports
+from data.queries.filters import (
+    Bounds,
+    Cursor,
+    ReportFilter,
+    in_view,
+    newest_first,
+    public_reports,
+)
 from data.queries.reports import note_in
 from geo.categories import BY_CODE, Category
 from geo.statuses import PUBLIC, Status
@@ -69,7 +76,12 @@ class FedEvent:
 
 
 def newest(
-    session: Session, chosen: ReportFilter, limit: int, after: Cursor | None = None
+    session: Session,
+    chosen: ReportFilter,
+    limit: int,
+    after: Cursor | None = None,
+    *,
+    box: Bounds | None = None,
 ) -> tuple[list[FedReport], Cursor | None]:
     """Give public reports, newest first, and where the next ones begin.
 
@@ -81,6 +93,8 @@ def newest(
         Reports at the most.
     after : Cursor, optional
         Where the reports before ended.
+    box : Bounds, optional
+        What the public position of a report meets.
 
     Returns
     -------
@@ -89,6 +103,8 @@ def newest(
         None where these are the last.
     """
     meant = public_reports(chosen)
+    if box is not None:
+        meant = [*meant, in_view(box)]
     happened = (
         select(func.max(ReportEvent.at))
         .where(ReportEvent.report_id == Report.id, told())

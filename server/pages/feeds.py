@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import shapely
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
 from data.queries import feeds, reports
@@ -21,7 +22,7 @@ from server.languages import CODES, Language
 from server.pages.map import KINDS, STATUSES
 from server.report_words import held, not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
-from server.schemas.filters import Filters
+from server.schemas.filters import Box, Filters, bounds
 from server.settings import Settings
 
 router = APIRouter(include_in_schema=False)
@@ -41,6 +42,7 @@ ET.register_namespace("georss", _GEORSS)
 class FeedQuery(Filters):
     """What a feed is asked for."""
 
+    bbox: Box = None
     cursor: Annotated[str | None, Field(pattern=f"^{CURSOR.pattern}$")] = None
 
 
@@ -63,15 +65,22 @@ def reports_feed(
     """Give the newest reports that fit the filters."""
     language: Language = request.state.language
     _ = language.gettext
+    try:
+        box = bounds(query.bbox)
+    except ValueError as error:
+        fault = {"loc": ("query", "bbox"), "msg": str(error)}
+        raise RequestValidationError([fault]) from error
     entries, following = feeds.newest(
-        session, query.chosen(settings.zone), MOST_ENTRIES, cursor_of(query.cursor)
+        session, query.chosen(settings.zone), MOST_ENTRIES, cursor_of(query.cursor), box=box
     )
     root = root_of(request, settings)
     pairs = request.query_params.multi_items()
-    kept = [*filters_of(pairs), *((n, v) for n, v in pairs if n == "lang" and v in CODES)]
+    inside = [("bbox", query.bbox)] if query.bbox else []
+    narrowed = [*filters_of(pairs), *inside]
+    kept = [*narrowed, *((n, v) for n, v in pairs if n == "lang" and v in CODES)]
     made = _feed(
         language,
-        id=f"{root}{feed_address(pairs)}",
+        id=_with(f"{root}/feeds/reports.atom", narrowed),
         title=_("Reports in {city}").format(city=settings.city_name),
         updated=max((entry.updated_at for entry in entries), default=_NEVER),
         author=f"Porchlight {settings.city_name}",

@@ -134,6 +134,9 @@ def test_held_reports_and_internal_notes_are_in_no_feed(client, store, city):
         ("block_watch={block_watch}", {"light"}),
         ("from=2000-01-01&to=2000-01-02", set()),
         ("kind=&category=", {"light", "litter", "closed"}),
+        ("bbox=", {"light", "litter", "closed"}),
+        ("bbox=10,10,11,11", set()),
+        ("kind=lighting&bbox=-95,38,-94,40", {"light"}),
     ],
 )
 def test_a_feed_takes_the_filters_of_the_map(client, store, city, query, meant):
@@ -148,6 +151,13 @@ def test_a_feed_takes_the_filters_of_the_map(client, store, city, query, meant):
     feed = read(client.get(f"/feeds/reports.atom?{query}"))
     assert {ids[id] for id in numbers(feed)} == meant
     assert read(client.get(link(feed, "self"))) is not None
+
+
+@pytest.mark.parametrize("bbox", ["1,2,3", "a,b,c,d", "3,1,2,2", "0,0,200,1"])
+def test_a_box_that_cannot_be_read_is_told(client, city, bbox):
+    answer = client.get(f"/feeds/reports.atom?bbox={bbox}")
+    assert answer.status_code == 422
+    assert "box" in answer.json()["detail"]
 
 
 def test_the_next_link_leads_through_all_reports_once(client, store, city, monkeypatch):
