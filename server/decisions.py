@@ -7,6 +7,7 @@ no reason: an address that was typed into a form may be anybody's.
 import contextlib
 import time
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
@@ -134,12 +135,11 @@ def _appeal(
         return _("This is the decision after your appeal, and it stays so.")
     if not sender.knows:
         token = appeals.token(position_secret(settings), report_id, time.time())
+        question = urlencode({"token": token, "lang": spoken.code})
         return _(
             "You see it in another way? This link shows the reason. For {days} days you can appeal "
             "there once; another moderator decides then:\n{link}"
-        ).format(
-            days=APPEAL_DAYS, link=f"{root(settings)}/reports/{report_id}/appeal?token={token}"
-        )
+        ).format(days=APPEAL_DAYS, link=f"{root(settings)}/reports/{report_id}/appeal?{question}")
     return _(
         "The reason stands on the page of the report once you are signed in. There you can appeal, for "
         "photos within {days} days; another moderator decides then."
@@ -159,7 +159,7 @@ def _tell(
     _ = spoken.gettext
     subject = _("A moderator has looked at your report {id}").format(id=report_id)
     text = _("{said}\n\nThe report:\n{link}\n\nYou get this because you left your address with it.")
-    link = f"{root(settings)}/reports/{report_id}"
+    link = f"{root(settings)}/reports/{report_id}?lang={spoken.code}"
     # What a reporter typed may be no address.
     with contextlib.suppress(ValueError):
         post(session, sender.email, subject, text.format(said=said(spoken, sender), link=link))

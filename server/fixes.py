@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
@@ -34,14 +35,16 @@ def ask_neighbours(session: Session, settings: Settings, id: int, category: Cate
     """
     written = 0
     for one in fixes.to_ask(session, id):
-        _ = language(one.language or settings.language).gettext
+        spoken = language(one.language or settings.language)
+        _ = spoken.gettext
         token = secrets.token_urlsafe(24)
+        question = urlencode({"asked": token, "lang": spoken.code})
         subject = _("Is it fixed? {what}, report {id}").format(what=_(category.name), id=id)
         text = _(
             "The city says that this report is done: {what}.\n\n"
             "Is it fixed? Please look, and answer here:\n{link}\n\n"
             "Your answer decides: yes closes the report, no opens it again."
-        ).format(what=_(category.name), link=f"{root(settings)}/reports/{id}?asked={token}#fixed")
+        ).format(what=_(category.name), link=f"{root(settings)}/reports/{id}?{question}#fixed")
         # What a reporter typed years ago may be no address.
         with contextlib.suppress(ValueError):
             post(session, one.email, subject, text)

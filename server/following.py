@@ -157,11 +157,15 @@ def _write(
     secret: bytes,
 ) -> None:
     words, at = language(follower.language), root(settings)
-    everything = f"{at}/unsubscribe/{token(secret, None, follower.person_id)}"
+
+    def leave(id: int | None) -> str:
+        return f"{at}/unsubscribe/{token(secret, id, follower.person_id)}?lang={words.code}"
+
+    everything = leave(None)
     names = {
         one.id: name_of(one.named, words) for one in follows.of_person(session, follower.person_id)
     }
-    links = {id: f"{at}/unsubscribe/{token(secret, id, follower.person_id)}" for id in names}
+    links = {id: leave(id) for id in names}
     groups = _groups(news, names, links, words, at)
     unsubscribe = groups[0].unsubscribe if len(groups) == 1 else everything
     reports = {one.report_id for one in news}

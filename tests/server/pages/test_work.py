@@ -543,7 +543,7 @@ def test_the_reporter_answers_by_the_link_of_the_mail(client, done, engine):
     with Session(engine) as session:
         mail = session.scalars(select(Mail)).one()
     assert mail.recipient == "ann@example.org"
-    link, token = re.search(rf"(/reports/{done}\?asked=([\w-]+))#fixed", mail.text).groups()
+    link, token = re.search(rf"(/reports/{done}\?asked=([\w-]+)&lang=en)#fixed", mail.text).groups()
     assert f'name="asked" value="{token}"' in client.get(link).text
     client.post(f"/reports/{done}/fixed", data={"fixed": "yes", "asked": token})
     assert status_of(engine, done) is Status.VERIFIED
