@@ -434,26 +434,61 @@ class LastCaptain(ValueError):  # noqa: N818 (as above)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody of a watch. The name may be empty."""
+    """Somebody of a watch. The name may be empty.
+
+    Attributes
+    ----------
+    since : datetime
+        Of the role held now.
+    came_at : datetime
+        When the membership began, whatever roles it has had.
+    asked_at : datetime or None
+        When the person asked to join, where a captain let them in for that.
+    by_link : bool
+        Whether the person came by a captain's link, without having asked.
+    """
 
     person_id: int
     name: str
     role: Role
     since: datetime
+    came_at: datetime
+    asked_at: datetime | None
+    by_link: bool
 
 
+# A change of role ends a grant at the moment at which it makes the next one; who asked is let in at
+# the moment of the first; and a captain lets nobody else in but by a link.
 _MEMBERS = text("""
-    SELECT person_id, name, role, granted_at FROM role_grant
-    JOIN person ON person.id = person_id
-    WHERE block_watch_id = :block_watch_id AND ended_at IS NULL AND disabled_at IS NULL
-    ORDER BY role = 'member', lower(name), person_id
+    SELECT held.person_id, name, held.role, held.granted_at, came.granted_at, asked_at,
+        asked_at IS NULL AND EXISTS (
+            SELECT FROM role_grant AS captain WHERE captain.person_id = came.granted_by_id
+                AND captain.block_watch_id = came.block_watch_id AND captain.role = 'captain'
+                AND captain.granted_at < came.granted_at
+                AND coalesce(captain.ended_at > came.granted_at, true)
+        )
+    FROM role_grant AS held JOIN person ON person.id = held.person_id
+    CROSS JOIN LATERAL (
+        SELECT granted_at, granted_by_id, block_watch_id FROM role_grant AS first
+        WHERE first.person_id = held.person_id AND first.block_watch_id = held.block_watch_id
+            AND first.granted_at <= held.granted_at AND NOT EXISTS (
+                SELECT FROM role_grant AS earlier WHERE earlier.person_id = first.person_id
+                    AND earlier.block_watch_id = first.block_watch_id
+                    AND earlier.id <> first.id AND earlier.ended_at = first.granted_at
+            )
+        ORDER BY granted_at DESC LIMIT 1
+    ) AS came
+    LEFT JOIN join_request ON join_request.block_watch_id = held.block_watch_id
+        AND join_request.person_id = held.person_id AND approved AND decided_at = came.granted_at
+    WHERE held.block_watch_id = :block_watch_id AND held.ended_at IS NULL AND disabled_at IS NULL
+    ORDER BY held.role = 'member', lower(name), held.person_id
 """)
 
 
 def members(session: Session, block_watch_id: int) -> list[Member]:
     """Give the members of a watch, its captains first: for members' eyes only."""
     rows = session.execute(_MEMBERS, {"block_watch_id": block_watch_id})
-    return [Member(id, name, Role(role), since) for id, name, role, since in rows]
+    return [Member(id, name, Role(role), *how) for id, name, role, *how in rows]
 
 
 def captains(session: Session, block_watch_id: int) -> int:
@@ -635,6 +670,15 @@ def asking(session: Session, block_watch_id: int) -> list[Asking]:
         {"block_watch_id": block_watch_id},
     )
     return [Asking(*row) for row in rows]
+
+
+def was_asked(session: Session, block_watch_id: int, id: int) -> bool:
+    """Tell whether there is such a request to join a watch, decided or not."""
+    found = session.execute(
+        text("SELECT FROM join_request WHERE id = :id AND block_watch_id = :block_watch_id"),
+        {"id": id, "block_watch_id": block_watch_id},
+    )
+    return found.first() is not None
 
 
 def decide(

@@ -69,6 +69,9 @@ router = APIRouter(prefix="/watches", dependencies=[Depends(own_site)], include_
 
 MOST_DATES = 3
 
+_LINK_COOKIE = "invitation"
+_LINK_COOKIE_LASTS_S = 60
+
 REPEATS: dict[Repeats, str] = {
     Repeats.ONCE: N_("Once"),
     Repeats.WEEKLY: N_("Every week"),
@@ -186,6 +189,14 @@ class MembersPage(TypedDict):
     notice: str
     fault: str
     most_uses: int
+
+
+class MemberPage(TypedDict):
+    """A member, and what a captain is asked about once more: `hand_over` or `remove`."""
+
+    watch: Watch
+    member: Member
+    act: str
 
 
 class JoinPage(TypedDict):
@@ -755,12 +766,20 @@ def ask(
 
 @router.get("/{id:int}/members")
 def read_members(
-    request: Request, session: Accounts, who: Who, id: int, notice: str = ""
+    *, request: Request, session: Accounts, settings: Chosen, who: Who, id: int, notice: str = ""
 ) -> HTMLResponse:
-    """Show members to each other."""
+    """Show members to each other, and to a captain the link that they have just made."""
     watch = watch_of(request, session, id)
     own_id = belonging(request, who, id)
-    return _members_page(request, session, watch, own_id, notice=_NOTICES.get(notice, ""))
+    token = request.cookies.get(_LINK_COOKIE, "")
+    link = f"{root(settings)}/watches/join?token={token}" if token else ""
+    shown = _members_page(
+        request, session, watch, own_id, link=link, notice=_NOTICES.get(notice, "")
+    )
+    if token:
+        shown.headers["Cache-Control"] = "no-store"
+        shown.delete_cookie(_LINK_COOKIE, path=f"/watches/{id}/members")
+    return shown
 
 
 def _members_page(
@@ -818,28 +837,51 @@ def decide(
     """Take somebody in who asked, or refuse, and let them know."""
     watch = watch_of(request, session, id)
     own_id = _captain(request, who, id)
-    if answer in {"approve", "refuse"} and request_id < 2**63:
-        approved = answer == "approve"
-        with _captains_only(request):
-            person_id = associations.decide(
-                session, id, request_id, approved=approved, by_id=own_id
-            )
-        if person_id is not None:
-            joining.tell_asker(session, settings, watch, person_id, approved=approved)
+    _ = request.state.language.gettext
+    if answer not in {"approve", "refuse"}:
+        raise _unknown(request)
+    if request_id >= 2**63 or not associations.was_asked(session, id, request_id):
+        raise Problem(404, _("Not found"), _("This block watch has no such request."))
+    approved = answer == "approve"
+    with _captains_only(request):
+        person_id = associations.decide(session, id, request_id, approved=approved, by_id=own_id)
+    if person_id is None:
+        raise Problem(
+            409,
+            _("Decided already"),
+            _("This request was decided already. The list of members shows how it stands."),
+        )
+    joining.tell_asker(session, settings, watch, person_id, approved=approved)
     return RedirectResponse(f"/watches/{id}/members?notice=decided", 303)
 
 
-@router.post("/{id:int}/invitations")
+def _unknown(request: Request) -> Problem:
+    """Say that a form asks for something that no page of ours sends."""
+    _ = request.state.language.gettext
+    return Problem(
+        422,
+        _("Some of this cannot be used"),
+        _(
+            "The form did not come as this site makes it, so nothing was changed. Go back, load "
+            "the page again, and send it from there."
+        ),
+    )
+
+
+@router.post("/{id:int}/invitations", response_model=None)
 def invite(
     *,
     request: Request,
     session: Accounts,
-    settings: Chosen,
     who: Who,
     id: int,
     uses: Annotated[str, Form()] = "",
-) -> HTMLResponse:
-    """Make a link that lets people in, and show it this once."""
+) -> Response:
+    """Make a link that lets people in, and have the page of members show it once.
+
+    A cookie takes it there, since the store keeps only its hash, and to load a page that answered a
+    form again would make another link.
+    """
     watch = watch_of(request, session, id)
     own_id = _captain(request, who, id)
     _ = request.state.language.gettext
@@ -851,8 +893,17 @@ def invite(
     if token is None:
         fault = _("There are too many links already. Take one of them back first.")
         return _members_page(request, session, watch, own_id, fault=fault)
-    link = f"{root(settings)}/watches/join?token={token}"
-    return _members_page(request, session, watch, own_id, link=link)
+    response = RedirectResponse(f"/watches/{id}/members#invite", 303)
+    response.set_cookie(
+        _LINK_COOKIE,
+        token,
+        max_age=_LINK_COOKIE_LASTS_S,
+        path=f"/watches/{id}/members",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return response
 
 
 @router.post("/{id:int}/invitations/{invitation_id:int}/revoke")
@@ -867,7 +918,7 @@ def revoke(
     return RedirectResponse(f"/watches/{id}/members?notice=revoked", 303)
 
 
-@router.post("/{id:int}/members/{person_id:int}")
+@router.post("/{id:int}/members/{person_id:int}", response_model=None)
 def change_member(
     *,
     request: Request,
@@ -876,18 +927,36 @@ def change_member(
     id: int,
     person_id: int,
     act: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    """Make a member captain, hand over to them, or end their membership."""
+    sure: Annotated[str, Form()] = "",
+) -> Response:
+    """Make a member captain, hand over to them, or end their membership; the last two once meant."""
     own_id = _captain(request, who, id)
     acts = {
         "captain": associations.make_captain,
         "hand_over": associations.hand_over,
         "remove": associations.remove,
     }
-    if act in acts and person_id < 2**63:
-        with _captains_only(request):
-            acts[act](session, id, person_id, by_id=own_id)
+    if act not in acts:
+        raise _unknown(request)
+    if act != "captain" and not sure:
+        watch = watch_of(request, session, id)
+        found = associations.members(session, id)
+        member = next((one for one in found if one.person_id == person_id), None)
+        if member is None or person_id == own_id:
+            raise _no_member(request)
+        context = MemberPage(watch=watch, member=member, act=act)
+        return page(request, "block_watch_member.html", context)
+    with _captains_only(request):
+        if person_id >= 2**63 or not acts[act](session, id, person_id, by_id=own_id):
+            raise _no_member(request)
     return RedirectResponse(f"/watches/{id}/members?notice=changed", 303)
+
+
+def _no_member(request: Request) -> Problem:
+    _ = request.state.language.gettext
+    return Problem(
+        404, _("Not found"), _("There is no such other member of this block watch any more.")
+    )
 
 
 @router.post("/{id:int}/leave")

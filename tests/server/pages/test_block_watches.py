@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from data.models import AuditEntry, BlockWatch, Mail, Meeting, Person, Report, RoleGrant
@@ -17,7 +17,7 @@ from server import meetings
 from server.languages import language
 from server.meetings import NotTheLast, Repeats
 from server.pages.block_watches import quarter_of
-from tests.people import signed_in
+from tests.people import person, signed_in
 from tests.places import IN_THE_WATCH
 from tests.reports import moved, new, send
 
@@ -40,6 +40,11 @@ def again(client, engine, id):
 def roles(engine, watch):
     with Session(engine) as session:
         return {one.person_id: one.role for one in associations.members(session, watch)}
+
+
+def asking(engine, watch):
+    with Session(engine) as session:
+        return [one.id for one in associations.asking(session, watch)]
 
 
 def planned(client, watch):
@@ -493,14 +498,87 @@ class TestMembership:
         client.post(f"/watches/{watch}/invitations/{id}/revoke")
         assert client.get(link).status_code == 404
 
+    def test_a_request_is_decided_once_and_by_its_own_watch(self, client, act, engine, watch):
+        captain = act(Role.CAPTAIN)
+        asker = act()
+        client.post(f"/watches/{watch}/ask")
+        with Session(engine) as session:
+            other = session.scalars(
+                insert(BlockWatch)
+                .from_select(["name", "boundary"], select(literal("Other"), BlockWatch.boundary))
+                .returning(BlockWatch.id)
+            ).one()
+            person_id = person(session, Role.CAPTAIN, block_watch_id=other)
+            session.commit()
+        (id,) = asking(engine, watch)
+        yes = {"answer": "approve"}
+        again(client, engine, person_id)
+        assert client.post(f"/watches/{other}/requests/{id}", data=yes).status_code == 404
+        again(client, engine, captain)
+        path = f"/watches/{watch}/requests/{id}"
+        assert client.post(path, data={"answer": "maybe"}).status_code == 422
+        assert asker not in roles(engine, watch)
+        assert client.post(path, data=yes).status_code == 200
+        answer = client.post(path, data={"answer": "refuse"}, headers={"Accept": "text/html"})
+        assert answer.status_code == 409
+        assert "was decided already" in answer.text
+        assert roles(engine, watch)[asker] is Role.MEMBER
+
+    def test_people_without_names_are_told_apart(self, client, act, engine, watch):
+        captain = act(Role.CAPTAIN)
+        link = re.search(
+            r'value="http://[^/"]+(/watches/join\?token=([^"]+))"',
+            client.post(f"/watches/{watch}/invitations", data={"uses": "1"}).text,
+        )
+        guest = act()
+        client.post("/watches/join", data={"token": link[2]})
+        asker = act()
+        client.post(f"/watches/{watch}/ask")
+        (id,) = asking(engine, watch)
+        again(client, engine, captain)
+        assert "· asked <time" in client.get(f"/watches/{watch}/members").text
+        client.post(f"/watches/{watch}/requests/{id}", data={"answer": "approve"})
+        page = client.get(f"/watches/{watch}/members").text
+        assert page.count("joined by a link <time") == 1
+        assert page.count("asked to join <time") == 1
+        assert re.search(
+            r'aria-label="Remove: No name given, asked to join [^"<>]+, taken in', page
+        )
+        path = f"/watches/{watch}/members/{guest}"
+        assert "joined by a link <time" in client.post(path, data={"act": "remove"}).text
+        assert guest in roles(engine, watch)
+        client.post(path, data={"act": "remove", "sure": "1"})
+        assert roles(engine, watch) == {captain: Role.CAPTAIN, asker: Role.MEMBER}
+        assert client.post(path, data={"act": "remove"}).status_code == 404
+
+    def test_a_link_is_shown_once_and_loading_again_makes_no_other(
+        self, client, act, engine, watch
+    ):
+        act(Role.CAPTAIN)
+        answer = client.post(
+            f"/watches/{watch}/invitations", data={"uses": "1"}, follow_redirects=False
+        )
+        assert answer.status_code == 303
+        page = f"/watches/{watch}/members"
+        assert "/watches/join?token=" in client.get(page).text
+        assert "/watches/join?token=" not in client.get(page).text
+        with Session(engine) as session:
+            assert len(associations.invitations(session, watch)) == 1
+
     def test_captains_hand_over_remove_and_leave(self, client, act, engine, watch):
         first = act(Role.MEMBER)
         second = act(Role.MEMBER)
         captain = act(Role.CAPTAIN)
         client.post(f"/watches/{watch}/members/{first}", data={"act": "captain"})
         assert roles(engine, watch)[first] is Role.CAPTAIN
-        client.post(f"/watches/{watch}/members/{first}", data={"act": "remove"})
-        client.post(f"/watches/{watch}/members/{second}", data={"act": "hand_over"})
+        client.post(f"/watches/{watch}/members/{first}", data={"act": "remove", "sure": "1"})
+        path = f"/watches/{watch}/members/{second}"
+        assert client.post(path, data={"act": "crown"}).status_code == 422
+        asked = client.post(path, data={"act": "hand_over"}).text
+        assert "Hand over the block watch?" in asked
+        assert roles(engine, watch)[captain] is Role.CAPTAIN
+        client.post(path, data={"act": "hand_over", "sure": "1"})
+        again(client, engine, captain)
         assert roles(engine, watch) == {second: Role.CAPTAIN, captain: Role.MEMBER}
         assert client.post(f"/watches/{watch}/leave").status_code == 200
         again(client, engine, second)
