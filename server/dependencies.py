@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from geo.roles import Role
 from server import visitors
 from server.positions import Positions
 from server.problems import Problem
@@ -37,6 +38,16 @@ async def _visitor(request: Request) -> Visitor:
 
 Who = Annotated[Visitor, Depends(_visitor)]
 """Who asks."""
+
+
+async def _moderator(request: Request, visitor: Who) -> int:
+    visitors.require(request, visitor, (Role.MODERATOR, Role.ADMINISTRATOR))
+    assert visitor.person_id is not None
+    return visitor.person_id
+
+
+Moderator = Annotated[int, Depends(_moderator)]
+"""The person, who may moderate: asked for before any form is looked at."""
 
 
 async def _reading(request: Request, visitor: Who) -> AsyncIterator[Session]:

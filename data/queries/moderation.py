@@ -217,6 +217,15 @@ def waiting_photo(session: Session, id: int) -> WaitingPhoto | None:
     return None if found is None else WaitingPhoto(*found)
 
 
+def is_photo(session: Session, id: int) -> bool:
+    """Tell whether there is such a photo, refused or not, of a report that the visitor moderates."""
+    found = session.scalar(
+        text(f"SELECT EXISTS ({_PHOTOS} AND photo.id = :id)"),
+        {"id": id},
+    )
+    return bool(found)
+
+
 def waiting_text(session: Session, id: int) -> WaitingText | None:
     """Give one text that waits; None where it does not wait, or not for the visitor."""
     found = session.execute(text(f"{_TEXTS} AND review.id = :id"), {"id": id}).one_or_none()

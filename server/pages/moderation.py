@@ -33,7 +33,7 @@ from geo.places import plain_text
 from geo.roles import Role
 from server import appeals, keys, report_words, visitors
 from server.decisions import tell_of_hold, tell_of_photos, tell_of_release, tell_of_text
-from server.dependencies import Chosen, Who, Writing, own_site
+from server.dependencies import Chosen, Moderator, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
 from server.pages.photos import put, store_of
@@ -126,9 +126,10 @@ class QueuePage(TypedDict):
 
 
 @router.get("/moderation")
-def read_queue(request: Request, visitor: Who, session: Writing, done: str = "") -> HTMLResponse:
+def read_queue(
+    request: Request, person_id: Moderator, session: Writing, done: str = ""
+) -> HTMLResponse:
     """Show what waits, oldest first, and write down who read which of it."""
-    person_id = _moderator(request, visitor)
     waiting = moderation.queue(session)
     read = {
         "reports": sorted(
@@ -225,7 +226,7 @@ def decide_text(
     *,
     request: Request,
     id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     settings: Chosen,
     decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
@@ -234,7 +235,6 @@ def decide_text(
     confirmed: Annotated[str, Form()] = "",
 ) -> HTMLResponse | RedirectResponse:
     """Show a text as it is, shortened, or not at all."""
-    person_id = _moderator(request, visitor)
     language = request.state.language
     state = ReviewState(decision)
     waiting = moderation.waiting_text(session, id) if id < 2**63 else None
@@ -274,18 +274,15 @@ class PhotoPage(TypedDict):
 
 
 @router.get("/moderation/photos/{id:int}")
-def read_photo(request: Request, id: int, visitor: Who, session: Writing) -> HTMLResponse:
+def read_photo(request: Request, id: int, person_id: Moderator, session: Writing) -> HTMLResponse:
     """Show one photo under numbered squares, of which any can be blurred."""
-    person_id = _moderator(request, visitor)
     shown = _photo_page(request, session, id)
     audit.add(session, person_id, "photo.read", f"photo {id}")
     return shown
 
 
 def _photo_page(request: Request, session: Session, id: int, fault: str = "") -> HTMLResponse:
-    photo = moderation.waiting_photo(session, id) if id < 2**63 else None
-    if photo is None or photo.own:
-        raise _decided(request.state.language)
+    photo = _waiting_photo(request, session, id)
     context = PhotoPage(
         photo=photo,
         squares=range(1, COLUMNS * ROWS + 1),
@@ -294,6 +291,24 @@ def _photo_page(request: Request, session: Session, id: int, fault: str = "") ->
         fault=fault,
     )
     return page(request, "moderation_photo.html", context, status=422 if fault else 200)
+
+
+def _waiting_photo(request: Request, session: Session, id: int) -> WaitingPhoto:
+    """Give a photo that the visitor may decide about.
+
+    Raises
+    ------
+    Problem
+        404 where there is none, 409 where it is decided or for another to decide.
+    """
+    language: Language = request.state.language
+    _ = language.gettext
+    if id >= 2**63 or not moderation.is_photo(session, id):
+        raise Problem(404, _("Not found"), _("There is no such photo."))
+    photo = moderation.waiting_photo(session, id)
+    if photo is None or photo.own:
+        raise _decided(language)
+    return photo
 
 
 def joined(squares: Collection[int]) -> list[Box]:
@@ -331,18 +346,18 @@ def blur_squares(
     *,
     request: Request,
     id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     settings: Chosen,
     square: Annotated[list[int], Form()] = [],  # noqa: B006 (FastAPI copies it)
 ) -> HTMLResponse | RedirectResponse:
     """Blur the squares that were chosen, for good, and show the photo."""
-    person_id = _moderator(request, visitor)
     if not set(square) & set(range(1, COLUMNS * ROWS + 1)):
         _ = request.state.language.gettext
         return _photo_page(request, session, id, _("Choose one square at least."))
+    _waiting_photo(request, session, id)
     try:
-        report_id = _blur(request, session, min(id, 2**63 - 1), person_id, joined(set(square)))
+        report_id = _blur(request, session, id, person_id, joined(set(square)))
     except Decided as error:
         raise _decided(request.state.language) from error
     tell_of_photos(session, settings, report_id)
@@ -354,7 +369,7 @@ def decide_photo(
     *,
     request: Request,
     id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     settings: Chosen,
     decision: Annotated[Literal["public", "refused"], Form()],
@@ -364,13 +379,11 @@ def decide_photo(
     shown: Annotated[bool, Form()] = False,
 ) -> HTMLResponse | RedirectResponse:
     """Show a photo, with parts of it blurred where some are marked, or refuse it."""
-    person_id = _moderator(request, visitor)
     language = request.state.language
-    id = min(id, 2**63 - 1)
     boxes = _boxes(box, language)
-    photo = moderation.waiting_photo(session, id)
+    photo = _waiting_photo(request, session, id)
     # A correction says that it is one: else somebody else has shown the photo meanwhile.
-    if photo is None or photo.own or photo.public != shown:
+    if photo.public != shown:
         raise _decided(language)
     try:
         if decision == "refused":
@@ -425,7 +438,7 @@ def correct_text(
     *,
     request: Request,
     id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     settings: Chosen,
     decision: Annotated[Literal["shortened", "refused"], Form()],
@@ -434,7 +447,6 @@ def correct_text(
     confirmed: Annotated[str, Form()] = "",
 ) -> HTMLResponse | RedirectResponse:
     """Show less of a text that is public."""
-    person_id = _moderator(request, visitor)
     language = request.state.language
     id = min(id, 2**63 - 1)
     state = ReviewState(decision)
@@ -457,14 +469,13 @@ def hide_note(
     *,
     request: Request,
     event_id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     report: Annotated[int, Form()] = 0,
     reason: Annotated[str, Form()] = "",
     confirmed: Annotated[str, Form()] = "",
 ) -> HTMLResponse | RedirectResponse:
     """Take words of a timeline out of sight."""
-    person_id = _moderator(request, visitor)
     language = request.state.language
     words = _words(reason, language, confirmed=confirmed)
     if words.faults or words.warnings:
@@ -481,7 +492,7 @@ def decide_report(
     *,
     request: Request,
     id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     settings: Chosen,
     held: Annotated[bool, Form()],
@@ -489,7 +500,6 @@ def decide_report(
     confirmed: Annotated[str, Form()] = "",
 ) -> HTMLResponse | RedirectResponse:
     """Take a whole report out of sight, keep it there after an appeal, or show it again."""
-    person_id = _moderator(request, visitor)
     language = request.state.language
     id = min(id, 2**63 - 1)
     words = _words(reason, language, confirmed=confirmed)
@@ -670,12 +680,6 @@ def _nothing_to_appeal(language: Language) -> Problem:
         _("Nothing to appeal against"),
         _("There is no decision that you can appeal against, or you have done so already."),
     )
-
-
-def _moderator(request: Request, visitor: Visitor) -> int:
-    visitors.require(request, visitor, MODERATORS)
-    assert visitor.person_id is not None
-    return visitor.person_id
 
 
 def _decided(language: Language) -> Problem:

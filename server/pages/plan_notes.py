@@ -13,9 +13,8 @@ from data.models.plan import PLAN_NOTE_LIMIT
 from data.queries import plans
 from data.queries.plans import WaitingNote
 from geo.places import plain_text
-from geo.roles import Role
-from server import screening, visitors
-from server.dependencies import Who, Writing, own_site
+from server import screening
+from server.dependencies import Moderator, Writing, own_site
 from server.plan_forms import LARGEST_ID
 from server.problems import Problem
 from server.screening import Marked
@@ -44,15 +43,13 @@ def decide_note(
     *,
     request: Request,
     note_id: int,
-    who: Who,
+    person_id: Moderator,
     session: Writing,
     decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
     shown: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Show a note of a plan as it is, shortened, or not at all."""
-    visitors.require(request, who, (Role.MODERATOR, Role.ADMINISTRATOR))
-    assert who.person_id is not None
     _ = request.state.language.gettext
     state = ReviewState(decision)
     why = "" if state is ReviewState.APPROVED else plain_text(reason)
@@ -74,7 +71,7 @@ def decide_note(
     decided = plans.decide(
         session,
         min(note_id, LARGEST_ID),
-        who.person_id,
+        person_id,
         state=state,
         shown=text,
         reason=why,

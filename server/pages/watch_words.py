@@ -14,9 +14,7 @@ from data.queries import watch_words as store
 from data.queries.associations import Watch
 from data.queries.watch_words import WaitingWords
 from geo.places import plain_text
-from geo.roles import Role
-from server import visitors
-from server.dependencies import Who, Writing, own_site
+from server.dependencies import Moderator, Writing, own_site
 from server.pages.page import page
 from server.problems import Problem
 from server.screening import Finding, Marked, marked
@@ -108,15 +106,13 @@ def decide_words(
     *,
     request: Request,
     id: int,
-    visitor: Who,
+    person_id: Moderator,
     session: Writing,
     decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
     shown: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Show words as they are, shortened, or not at all."""
-    visitors.require(request, visitor, (Role.MODERATOR, Role.ADMINISTRATOR))
-    assert visitor.person_id is not None
     _ = request.state.language.gettext
     state = ReviewState(decision)
     waiting = store.waiting_one(session, min(id, 2**63 - 1))
@@ -137,7 +133,7 @@ def decide_words(
             ),
         )
     if waiting is None or not store.decide(
-        session, waiting.id, visitor.person_id, state=state, shown=text, reason=why
+        session, waiting.id, person_id, state=state, shown=text, reason=why
     ):
         raise Problem(
             409,

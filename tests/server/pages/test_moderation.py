@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 from fastapi.testclient import TestClient
@@ -448,7 +449,16 @@ class TestPhotos:
         assert self.decide(client, photo, "public").status_code == 401
         sign_in()
         assert self.decide(client, photo, "public").status_code == 403
+        assert client.post(f"/moderation/photos/{photo.id}").status_code == 403
         assert self.now(engine).state is PhotoState.WAITING
+
+    def test_where_nothing_is_nothing_is_found(self, photo, client, sign_in):
+        sign_in(Role.MODERATOR)
+        for id in (photo.id + 1, 99999999999999999999):
+            path = f"/moderation/photos/{id}"
+            assert client.get(path).status_code == 404
+            assert client.post(path, data={"decision": "public"}).status_code == 404
+            assert client.post(f"{path}/squares", data={"square": "1"}).status_code == 404
 
 
 def test_squares_side_by_side_are_one_part():
@@ -487,7 +497,10 @@ class TestMail:
         (mail,) = self.sent(engine)
         assert mail.recipient == self.ANN
         assert mail.subject == f"Un moderador revisó su reporte {report(engine).id}"
-        assert f"/reports/{report(engine).id}" in mail.text
+        assert f"/reports/{report(engine).id}?lang=es" in mail.text
+        link = re.search(r"http://[^/]+(/reports/\d+/appeal\?\S+)", mail.text)[1]
+        client.cookies.clear()
+        assert '<html lang="es"' in client.get(link, headers={"Accept-Language": "en"}).text
         for private in ("816-555", "canary", "Dark"):
             assert private not in mail.text + mail.subject
 
@@ -528,7 +541,8 @@ class TestMail:
         forget(engine, 90)
         client.cookies.clear()
         link = re.search(r"http\S+/appeal\?token=\S+", self.sent(engine)[0].text)[0]
-        path, _mark, token = link.partition("?token=")
+        path, _mark, question = link.partition("?")
+        token = dict(parse_qsl(question))["token"]
         path = path[path.index("/reports") :]
         page = client.get(f"{path}?token={token}")
         for why in ("A number", "A face", "About somebody"):
