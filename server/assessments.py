@@ -10,7 +10,7 @@ differences.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,7 +31,7 @@ from geo.controls import Copies
 from geo.crs import in_city_metres, to_stored
 from geo.evaluation import Assessment as Assessed
 from geo.evaluation import BeforeAfter, Interval, assess, spill_over_buffer
-from server.hot_spots import LEAST_PUBLISHED, SAME_DAYS, NoGround, grouped
+from server.hot_spots import LEAST_PUBLISHED, SAME_DAYS, NoGround, grouped, start_of
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +76,6 @@ class _Happened:
         return np.searchsorted(np.asarray(edges_s), self.at_s, side="right").astype(np.int64) - 1
 
 
-def _moment(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
-
-
 def _read(
     session: Session,
     source: Source,
@@ -91,7 +87,7 @@ def _read(
 ) -> _Happened:
     """Make incidents of what happened around a ground, from one day to another, both included."""
     zone = ZoneInfo(design.zone)
-    start, end = _moment(days[0], zone), _moment(days[1] + timedelta(days=1), zone)
+    start, end = start_of(days[0], zone), start_of(days[1] + timedelta(days=1), zone)
     west, south, east, north = ground.bounds
     box = to_stored().transform_bounds(
         west - _MARGIN_M, south - _MARGIN_M, east + _MARGIN_M, north + _MARGIN_M
@@ -107,7 +103,7 @@ def _read(
 
 def _steps(first: date, last: date, zone: ZoneInfo) -> NDArray[np.float64]:
     """Give the edges of steps of the same length, about a month each."""
-    start, end = (_moment(day, zone).timestamp() for day in (first, last + timedelta(days=1)))
+    start, end = (start_of(day, zone).timestamp() for day in (first, last + timedelta(days=1)))
     steps = max(_LEAST_STEPS, round(((last - first).days + 1) / _STEP_DAYS))
     return np.linspace(start, end, steps + 1)
 
@@ -116,9 +112,9 @@ def _months(first: date, last: date, zone: ZoneInfo) -> list[float]:
     """Give the edges of the calendar months that two days lie in and those between them."""
     month, edges = first.replace(day=1), list[float]()
     while month <= last:
-        edges.append(_moment(month, zone).timestamp())
+        edges.append(start_of(month, zone).timestamp())
         month = (month + timedelta(days=32)).replace(day=1)
-    return [*edges, _moment(month, zone).timestamp()]
+    return [*edges, start_of(month, zone).timestamp()]
 
 
 # Before it is fixed --------------------------------------------------------------------------------
@@ -444,7 +440,7 @@ def _judge(session: Session, id: int, source: Source) -> tuple[Design, _Judged]:
 
 
 def _within(seen: _Happened, first: date, last: date, zone: ZoneInfo) -> NDArray[np.bool_]:
-    start, end = _moment(first, zone), _moment(last + timedelta(days=1), zone)
+    start, end = start_of(first, zone), start_of(last + timedelta(days=1), zone)
     within: NDArray[np.bool_] = seen.step([start.timestamp(), end.timestamp()]) == 0
     return within
 

@@ -293,13 +293,14 @@ class Happened:
         )
 
 
-def _moment(day: date, zone: ZoneInfo) -> datetime:
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Give the moment at which a day of the city begins."""
     return datetime.combine(day, time(), zone)
 
 
 def spell(period: tuple[date, date], zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Give from when to before when reports are read: some are of incidents that began before."""
-    start, end = _moment(period[0], zone), _moment(period[1] + timedelta(days=1), zone)
+    start, end = start_of(period[0], zone), start_of(period[1] + timedelta(days=1), zone)
     return start - timedelta(days=SAME_DAYS), end
 
 
@@ -373,7 +374,7 @@ def exposed_days(
         if not asked.weekdays:
             return every
         return sum((first + timedelta(days=n)).weekday() in asked.weekdays for n in range(every))
-    start, end = _moment(first, zone), _moment(last + timedelta(days=1), zone)
+    start, end = start_of(first, zone), start_of(last + timedelta(days=1), zone)
     at_s = np.arange(start.timestamp(), end.timestamp(), _LOOK_S)
     dark = is_dark(_utc(at_s), *(np.array([degrees]) for degrees in at))
     return np.count_nonzero(_fits(asked, _local_hours(at_s, zone), dark)) * _LOOK_S / 86_400
@@ -406,7 +407,7 @@ def that_count(
     """
     local = _local_hours(first.at_s, zone)
     dark = is_dark(_utc(first.at_s), first.lon, first.lat)
-    kept = _fits(asked, local, dark) & (first.at_s >= _moment(period[0], zone).timestamp())
+    kept = _fits(asked, local, dark) & (first.at_s >= start_of(period[0], zone).timestamp())
     return Happened(
         x=first.xy_m[:, 0],
         y=first.xy_m[:, 1],
@@ -524,7 +525,7 @@ def answer(
         patterns = hot_spot_patterns.found(
             sight.cells,
             (counting.x, counting.y, counting.at_s),
-            (_moment(asked.since, zone), _moment(asked.until + timedelta(days=1), zone)),
+            (start_of(asked.since, zone), start_of(asked.until + timedelta(days=1), zone)),
         )
     tell(95)
     listed = _listed(sight, sight.ranked())
@@ -768,8 +769,8 @@ def _steps(asked: Asked) -> int:
 
 def _step(asked: Asked, at_s: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Give the step of each moment; all are of the same length."""
-    start = _moment(asked.since, zone).timestamp()
-    length = (_moment(asked.until + timedelta(days=1), zone).timestamp() - start) / (
+    start = start_of(asked.since, zone).timestamp()
+    length = (start_of(asked.until + timedelta(days=1), zone).timestamp() - start) / (
         _steps(asked) or 1
     )
     return np.floor((at_s - start) / length).astype(np.int64)

@@ -9,14 +9,10 @@ from sqlalchemy.orm import Session
 
 from data.queries import associations
 from data.queries.associations import Watch
-from server.languages import CODES, Language, language
+from server.languages import language_of
 from server.links import root
 from server.mail import post
 from server.settings import Settings
-
-
-def _words(code: str, settings: Settings) -> Language:
-    return language(code if code in CODES else settings.language)
 
 
 def tell_captains(session: Session, settings: Settings, watch: Watch) -> None:
@@ -30,7 +26,7 @@ def tell_captains(session: Session, settings: Settings, watch: Watch) -> None:
     watch : Watch
     """
     for captain in associations.captains_to_tell(session, watch.id):
-        _ = _words(captain.language, settings).gettext
+        _ = language_of(captain.language, settings.language).gettext
         text = _(
             "Somebody asks to join {watch}.\n\nSee who it is, and decide:\n{link}\n\n"
             "You get this because you are one of its captains."
@@ -61,7 +57,7 @@ def tell_asker(
     to = associations.person_to_tell(session, person_id)
     if to is None:
         return
-    _ = _words(to.language, settings).gettext
+    _ = language_of(to.language, settings.language).gettext
     link = f"{root(settings)}/watches/{watch.id}"
     if approved:
         subject = _("Welcome to {watch}").format(watch=watch.name)

@@ -50,6 +50,11 @@ def language(code: str) -> Language:
     return found
 
 
+def language_of(code: str, fallback: str) -> Language:
+    """Read the language somebody has chosen, or the operator's choice where that is none we have."""
+    return language(code if code in CODES else fallback)
+
+
 def chosen(asked: str | None, remembered: str | None, accepted: str, fallback: str) -> str:
     """Choose the language of an answer.
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from data.queries import nudges
 from data.queries.work import WorkFilter
-from server.languages import CODES, language
+from server.languages import language_of
 from server.links import root
 from server.mail import post
 from server.settings import Settings
@@ -35,7 +35,7 @@ def nudge(session: Session, settings: Settings, now: datetime) -> int:
     chosen = WorkFilter(zone=settings.zone, today=now.astimezone(settings.zone).date())
     written, told = 0, set[int]()
     for to, found in nudges.forgotten(session, chosen).items():
-        words = language(to.language if to.language in CODES else settings.language)
+        words = language_of(to.language, settings.language)
         _ = words.gettext
         lines = [
             f"{_(category.name)}: {root(settings)}/work/{id}" for id, category in found[:MOST_NAMED]

@@ -19,9 +19,8 @@ from data.models.plan import (
 from geo.places import plain_text
 from server import screening
 from server.languages import Language
+from server.schemas.filters import LARGEST_ID
 from server.screening import Concern, Marked
-
-LARGEST_ID = 2**63 - 1
 
 LIMITS: Mapping[str, int] = MappingProxyType(
     {

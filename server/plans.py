@@ -19,7 +19,7 @@ from geo.crs import to_stored
 from geo.plans import Audience, PlaceFault, Refusal, Stage, parts_of, public_place
 from geo.roles import Role
 from server.hot_spots import LEAST_PUBLISHED, PUBLIC_WIDTH_M, SAME_DAYS, Asked, Sight, grouped
-from server.languages import CODES, Language, language
+from server.languages import Language, language_of
 from server.links import root
 from server.mail import post
 from server.settings import Settings
@@ -171,10 +171,6 @@ def _day(day: date, words: Language) -> str:
     return str(format_date(day, "full", locale=words.locale))
 
 
-def _words(code: str, settings: Settings) -> Language:
-    return language(code if code in CODES else settings.language)
-
-
 def tell_of_task(
     session: Session, settings: Settings, plan_id: int, title: str, task: NewTask
 ) -> None:
@@ -195,7 +191,7 @@ def tell_of_task(
     to = plans.address_of(session, plan_id, task.person_id)
     if to is None:
         return
-    words = _words(to.language, settings)
+    words = language_of(to.language, settings.language)
     _ = words.gettext
     text = [
         _("You have a task in the action plan “{title}”:").format(title=title),
@@ -226,7 +222,7 @@ def remind(session: Session, settings: Settings, now: datetime) -> int:
     today: date = now.astimezone(settings.zone).date()
     written, told = 0, set[int]()
     for to, found in plans.to_remind(session, today).items():
-        words = _words(to.language, settings)
+        words = language_of(to.language, settings.language)
         _ = words.gettext
         lines = [
             _("{day}: {what}").format(day=_day(task.due, words), what=task.what)

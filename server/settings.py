@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
+from datetime import date, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -268,6 +269,10 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The city's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def today(self) -> date:
+        """Give the day it is in the city."""
+        return datetime.now(self.zone).date()
 
     @property
     def tile_origin(self) -> str:

@@ -29,7 +29,7 @@ from data.queries import tallies, tiles
 from data.queries.filters import ReportFilter
 from geo.tiles import DEEPEST, Tile
 from server.front import CLOSED_POLICY, SAFETY
-from server.schemas.filters import Filters
+from server.schemas.filters import LARGEST_ID, Filters
 from server.schemas.problems import described
 from server.schemas.query import from_query
 
@@ -64,7 +64,7 @@ _SAFE = [
 class TileQuery(Filters):
     """What may stand behind the question mark of a tile."""
 
-    v: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = Field(
+    v: Annotated[int | None, Field(ge=0, le=LARGEST_ID)] = Field(
         None, description="Version of the layer, from /api/versions."
     )
 

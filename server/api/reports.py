@@ -13,6 +13,7 @@ from server.api.feature_pages import GeoJson
 from server.dependencies import Places, Reading, Writing, own_site
 from server.languages import Language
 from server.report_words import held, not_found, not_open
+from server.schemas.filters import LARGEST_ID
 from server.schemas.problems import described
 from server.schemas.reports import (
     CategoryOut,
@@ -26,7 +27,7 @@ from server.supporters import join, neighbour, remember
 
 router = APIRouter(prefix="/api", tags=["reports"], dependencies=[Depends(own_site)])
 
-Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of a report.")]
+Id = Annotated[int, Path(ge=1, le=LARGEST_ID, description="Id of a report.")]
 
 
 @router.get(

@@ -20,6 +20,7 @@ from server.pages.page import page
 from server.pages.sign_in import remember_language
 from server.problems import Problem
 from server.role_words import said
+from server.schemas.filters import LARGEST_ID
 from server.visitors import Visitor
 
 router = APIRouter(prefix="/account", dependencies=[Depends(own_site)], include_in_schema=False)
@@ -129,7 +130,7 @@ def change(
 def end(request: Request, session: Accounts, who: Who, id: int) -> RedirectResponse:
     """Sign another of the person's browsers out, or this one."""
     own = _own(request, who)
-    if id < 2**63:
+    if id <= LARGEST_ID:
         sign_ins.end(session, id, own.person_id)
     if id != own.id:
         return RedirectResponse("/account#sign-ins", 303)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Annotated, TypedDict
 
@@ -49,6 +49,7 @@ from server.month_charts import Chart, chart
 from server.pages.map import KINDS
 from server.pages.page import page
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.settings import Settings
 from server.visitors import Visitor
 
@@ -56,7 +57,6 @@ router = APIRouter(
     prefix="/plans/{id:int}/assessment", dependencies=[Depends(own_site)], include_in_schema=False
 )
 
-_LARGEST_ID = 2**63 - 1
 _FROM_TODAY = timedelta(days=14)
 _YEAR = timedelta(days=365)
 _RING_M, _SETTLING_DAYS = 150, 30
@@ -195,8 +195,8 @@ class AssessmentPage(TypedDict):
 
 
 def _plan(request: Request, session: Session, settings: Settings, id: int) -> Summary:
-    today = datetime.now(UTC).astimezone(settings.zone).date()
-    found = plans.summary(session, id, today) if id <= _LARGEST_ID else None
+    today = settings.today()
+    found = plans.summary(session, id, today) if id <= LARGEST_ID else None
     if found is None:
         _ = request.state.language.gettext
         raise Problem(404, _("Not found"), _("There is no such action plan."))
@@ -222,7 +222,7 @@ class Desk:
     @property
     def today(self) -> date:
         """By the city's clock."""
-        return datetime.now(UTC).astimezone(self.settings.zone).date()
+        return self.settings.today()
 
     @property
     def leads(self) -> bool:

@@ -60,6 +60,7 @@ from server.pages.reports import ICONS
 from server.pages.sign_in import QUIET
 from server.pages.watch_words import screen_page
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.screening import Finding
 from server.settings import Settings
 from server.visitors import Visitor
@@ -222,7 +223,7 @@ def watch_of(request: Request, session: Session, id: int) -> Watch:
     Problem
         404 where there is none.
     """
-    found = associations.watch(session, id) if id < 2**63 else None
+    found = associations.watch(session, id) if id <= LARGEST_ID else None
     if found is None:
         _ = request.state.language.gettext
         raise Problem(404, _("Not found"), _("There is no such block watch."))
@@ -840,7 +841,7 @@ def decide(
     _ = request.state.language.gettext
     if answer not in {"approve", "refuse"}:
         raise _unknown(request)
-    if request_id >= 2**63 or not associations.was_asked(session, id, request_id):
+    if request_id > LARGEST_ID or not associations.was_asked(session, id, request_id):
         raise Problem(404, _("Not found"), _("This block watch has no such request."))
     approved = answer == "approve"
     with _captains_only(request):
@@ -912,7 +913,7 @@ def revoke(
 ) -> RedirectResponse:
     """Have a link work no longer."""
     own_id = _captain(request, who, id)
-    if invitation_id < 2**63:
+    if invitation_id <= LARGEST_ID:
         with _captains_only(request):
             associations.revoke(session, id, invitation_id, by_id=own_id)
     return RedirectResponse(f"/watches/{id}/members?notice=revoked", 303)
@@ -947,7 +948,7 @@ def change_member(
         context = MemberPage(watch=watch, member=member, act=act)
         return page(request, "block_watch_member.html", context)
     with _captains_only(request):
-        if person_id >= 2**63 or not acts[act](session, id, person_id, by_id=own_id):
+        if person_id > LARGEST_ID or not acts[act](session, id, person_id, by_id=own_id):
             raise _no_member(request)
     return RedirectResponse(f"/watches/{id}/members?notice=changed", 303)
 

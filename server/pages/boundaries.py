@@ -30,6 +30,7 @@ from server.pages.map import raster
 from server.pages.page import asset, page
 from server.positions import Positions
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.submissions import Refused, place_by_name, place_fault
 
 router = APIRouter(prefix="/watches", dependencies=[Depends(own_site)], include_in_schema=False)
@@ -263,7 +264,7 @@ def _restored(
     if not form.restore:
         return None
     asked = int(form.restore) if form.restore.isascii() and form.restore.isdigit() else 0
-    found = boundaries.earlier(session, id, min(asked, 2**63 - 1))
+    found = boundaries.earlier(session, id, min(asked, LARGEST_ID))
     if found is None:
         _ = request.state.language.gettext
         raise Problem(404, _("Not found"), _("There is no such boundary."))

@@ -22,7 +22,7 @@ from server.languages import CODES, Language
 from server.pages.map import KINDS, STATUSES
 from server.report_words import held, not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
-from server.schemas.filters import Box, Filters, bounds
+from server.schemas.filters import LARGEST_ID, Box, Filters, bounds
 from server.settings import Settings
 
 router = APIRouter(include_in_schema=False)
@@ -102,7 +102,7 @@ def reports_feed(
 def report_feed(request: Request, id: int, session: Reading, settings: Chosen) -> Response:
     """Give what happened to one report, newest first."""
     language: Language = request.state.language
-    found = reports.one_public(session, id) if id < 2**63 else None
+    found = reports.one_public(session, id) if id <= LARGEST_ID else None
     if found is None:
         raise not_found(language)
     if isinstance(found, Held):

@@ -38,6 +38,7 @@ from server.pages.report_form import (
 )
 from server.positions import Positions
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.settings import Settings
 from server.submissions import Fault, Named, Pair, Refused
 from server.visitors import Visitor
@@ -206,7 +207,7 @@ def change_area(
 def _own(session: Session, visitor: Visitor, id: int, language: Language) -> Followed:
     found = (
         follows.of_person(session, visitor.signed_in.person_id, id)
-        if visitor.signed_in is not None and id < 2**63
+        if visitor.signed_in is not None and id <= LARGEST_ID
         else []
     )
     if not found or found[0].drawn is None:

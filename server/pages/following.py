@@ -26,7 +26,7 @@ from server.languages import Language
 from server.pages.feeds import feed_address
 from server.pages.page import page
 from server.problems import Problem
-from server.schemas.filters import Box, Filters, Id, bounds, none_if_empty
+from server.schemas.filters import LARGEST_ID, Box, Filters, Id, bounds, none_if_empty
 from server.visitors import Visitor
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -266,7 +266,7 @@ def change(
     """Tell sooner or later."""
     visitors.require(request, visitor)
     assert visitor.person_id is not None
-    if id < 2**63:
+    if id <= LARGEST_ID:
         follows.change(session, visitor.person_id, id, pace)
     return RedirectResponse("/following", 303)
 
@@ -276,7 +276,7 @@ def stop(request: Request, id: int, session: Writing, visitor: Who) -> RedirectR
     """Follow something no longer."""
     visitors.require(request, visitor)
     assert visitor.person_id is not None
-    if id < 2**63:
+    if id <= LARGEST_ID:
         follows.stop(session, visitor.person_id, id)
     return RedirectResponse("/following", 303)
 

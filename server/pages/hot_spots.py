@@ -78,7 +78,7 @@ from server.pages.map import KINDS, SOMEWHERE, raster
 from server.pages.meeting_sheets import pdf_response
 from server.pages.page import TEMPLATES, asset, page
 from server.problems import Problem
-from server.schemas.filters import Day, Filters, none_if_empty
+from server.schemas.filters import LARGEST_ID, Day, Filters, none_if_empty
 from server.settings import Settings
 from server.visitors import Visitor
 
@@ -533,10 +533,6 @@ def _log(desk: Desk, what: str, subject: str = "") -> None:
         audit.add(desk.session, desk.who.person_id, f"hot_spots.{what}", subject)
 
 
-def _today(settings: Settings) -> date:
-    return datetime.now(UTC).astimezone(settings.zone).date()
-
-
 def _desk(session: Writing, settings: Chosen, who: Who) -> Desk:
     return Desk(session, who, settings, hot_spots.rights(session))
 
@@ -581,7 +577,7 @@ def hot_spots_page(
     """Show where problems concentrate, as a map and as a list."""
     standing = _standing(desk.session, desk.who)
     spoken: Language = request.state.language
-    today = _today(desk.settings)
+    today = desk.settings.today()
     try:
         questions = _asked(request, standing, query, today)
     except NotAPeriod as problem:
@@ -712,7 +708,7 @@ def _cached_atlas(
 def _answered(request: Request, desk: Desk, query: HotSpotQuery) -> list[tuple[Asked, Run | None]]:
     """Give the answers that there are, in the order of the sources."""
     standing = _standing(desk.session, desk.who)
-    questions = _asked(request, standing, query, _today(desk.settings))
+    questions = _asked(request, standing, query, desk.settings.today())
     return [(asked, _run(desk, asked)) for asked in questions]
 
 
@@ -987,7 +983,7 @@ def _area_name(desk: Desk, asked: Asked, spoken: Language) -> str:
 @router.get("/progress/{run_id}")
 def progress(request: Request, session: Reading, run_id: int) -> HTMLResponse:
     """Show how far an analysis has come; the page is loaded anew when it has ended."""
-    run = hot_spots.by_id(session, run_id) if 0 < run_id < 2**63 else None
+    run = hot_spots.by_id(session, run_id) if 0 < run_id <= LARGEST_ID else None
     ended = run is None or run.state in {AnalysisState.DONE, AnalysisState.FAILED}
     return page(
         request,
@@ -1005,6 +1001,6 @@ def try_again(
     asked: Annotated[str, Form(max_length=2_000)] = "",
 ) -> RedirectResponse:
     """Have an analysis that failed be tried again."""
-    if 0 < run_id < 2**63:
+    if 0 < run_id <= LARGEST_ID:
         hot_spots.again(session, run_id)
     return RedirectResponse(f"/hotspots?{asked}", 303)

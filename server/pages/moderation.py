@@ -39,9 +39,11 @@ from server.pages.page import page
 from server.pages.photos import put, store_of
 from server.pages.plan_notes import QueuedNote
 from server.pages.plan_notes import queued as queued_notes
+from server.pages.rulings import Decision, decided_already
 from server.pages.watch_words import QueuedWords, queued
 from server.photos import Box, PhotoError, clean, turn
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.screening import EXPLANATIONS, Marked, marked, screen, seal
 from server.visitors import Visitor
 
@@ -229,7 +231,7 @@ def decide_text(
     person_id: Moderator,
     session: Writing,
     settings: Chosen,
-    decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
+    decision: Decision,
     public_text: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
     confirmed: Annotated[str, Form()] = "",
@@ -237,9 +239,9 @@ def decide_text(
     """Show a text as it is, shortened, or not at all."""
     language = request.state.language
     state = ReviewState(decision)
-    waiting = moderation.waiting_text(session, id) if id < 2**63 else None
+    waiting = moderation.waiting_text(session, id) if id <= LARGEST_ID else None
     if waiting is None or waiting.own:
-        raise _decided(language)
+        raise decided_already(language)
     shown, why = waiting.description, ""
     if state is not ReviewState.APPROVED:
         typed = public_text if state is ReviewState.SHORTENED else None
@@ -258,7 +260,7 @@ def decide_text(
             session, waiting, person_id, state=state, public_text=shown, reason=why
         )
     except Decided as error:
-        raise _decided(language) from error
+        raise decided_already(language) from error
     tell_of_text(session, settings, waiting.report_id, state, final=waiting.round == 2)
     return RedirectResponse("/moderation?done=1", 303)
 
@@ -303,11 +305,11 @@ def _waiting_photo(request: Request, session: Session, id: int) -> WaitingPhoto:
     """
     language: Language = request.state.language
     _ = language.gettext
-    if id >= 2**63 or not moderation.is_photo(session, id):
+    if id > LARGEST_ID or not moderation.is_photo(session, id):
         raise Problem(404, _("Not found"), _("There is no such photo."))
     photo = moderation.waiting_photo(session, id)
     if photo is None or photo.own:
-        raise _decided(language)
+        raise decided_already(language)
     return photo
 
 
@@ -359,7 +361,7 @@ def blur_squares(
     try:
         report_id = _blur(request, session, id, person_id, joined(set(square)))
     except Decided as error:
-        raise _decided(request.state.language) from error
+        raise decided_already(request.state.language) from error
     tell_of_photos(session, settings, report_id)
     return RedirectResponse("/moderation?done=1", 303)
 
@@ -384,7 +386,7 @@ def decide_photo(
     photo = _waiting_photo(request, session, id)
     # A correction says that it is one: else somebody else has shown the photo meanwhile.
     if photo.public != shown:
-        raise _decided(language)
+        raise decided_already(language)
     try:
         if decision == "refused":
             words = _words(reason, language, confirmed=confirmed)
@@ -397,7 +399,7 @@ def decide_photo(
         else:
             report_id = moderation.show_photo(session, id, person_id)
     except Decided as error:
-        raise _decided(language) from error
+        raise decided_already(language) from error
     tell_of_photos(session, settings, report_id)
     return RedirectResponse("/moderation?done=1", 303)
 
@@ -448,7 +450,7 @@ def correct_text(
 ) -> HTMLResponse | RedirectResponse:
     """Show less of a text that is public."""
     language = request.state.language
-    id = min(id, 2**63 - 1)
+    id = min(id, LARGEST_ID)
     state = ReviewState(decision)
     typed = public_text if state is ReviewState.SHORTENED else None
     words = _words(reason, language, confirmed=confirmed, public_text=typed)
@@ -459,7 +461,7 @@ def correct_text(
             session, id, person_id, state=state, public_text=words.text or "", reason=words.reason
         )
     except Decided as error:
-        raise _decided(language) from error
+        raise decided_already(language) from error
     tell_of_text(session, settings, id, state, final=decided == 2)
     return RedirectResponse(f"/reports/{id}#text", 303)
 
@@ -481,9 +483,9 @@ def hide_note(
     if words.faults or words.warnings:
         return _again(request, words, report, report=str(report))
     try:
-        id = moderation.hide_note(session, min(event_id, 2**63 - 1), person_id, words.reason)
+        id = moderation.hide_note(session, min(event_id, LARGEST_ID), person_id, words.reason)
     except Decided as error:
-        raise _decided(language) from error
+        raise decided_already(language) from error
     return RedirectResponse(f"/reports/{id}", 303)
 
 
@@ -501,7 +503,7 @@ def decide_report(
 ) -> HTMLResponse | RedirectResponse:
     """Take a whole report out of sight, keep it there after an appeal, or show it again."""
     language = request.state.language
-    id = min(id, 2**63 - 1)
+    id = min(id, LARGEST_ID)
     words = _words(reason, language, confirmed=confirmed)
     if words.faults or words.warnings:
         return _again(request, words, id, held=str(held).lower())
@@ -514,7 +516,7 @@ def decide_report(
         else:
             moderation.hold(session, id, person_id, words.reason)
     except Decided as error:
-        raise _decided(language) from error
+        raise decided_already(language) from error
     if held:
         tell_of_hold(session, settings, id, final=waiting is not None)
     else:
@@ -582,7 +584,7 @@ def read_appeal(
     request: Request, id: int, visitor: Who, session: Writing, token: str = ""
 ) -> HTMLResponse:
     """Show to whoever sent a report what moderators decided, and let them appeal."""
-    id = min(id, 2**63 - 1)
+    id = min(id, LARGEST_ID)
     language = request.state.language
     _author(request, session, visitor, id, token)
     text = moderation.text_of(session, id)
@@ -640,7 +642,7 @@ def appeal_photo(
     """Ask for another moderator's eyes on a photo."""
 
     def ask(session: Session, _report_id: int, reason: str) -> None:
-        moderation.appeal_photo(session, min(photo_id, 2**63 - 1), reason)
+        moderation.appeal_photo(session, min(photo_id, LARGEST_ID), reason)
 
     return _appeal(request, session, visitor, id, sent=sent, ask=ask, part="#photos")
 
@@ -656,7 +658,7 @@ def _appeal(
     part: str = "",
 ) -> RedirectResponse:
     """Take an appeal, and lead back to where it was written: a part of the page of the report."""
-    id = min(id, 2**63 - 1)
+    id = min(id, LARGEST_ID)
     _author(request, session, visitor, id, sent.token)
     _ = request.state.language.gettext
     if not 0 < len(sent.reason) <= REASON_LIMIT:
@@ -679,15 +681,6 @@ def _nothing_to_appeal(language: Language) -> Problem:
         409,
         _("Nothing to appeal against"),
         _("There is no decision that you can appeal against, or you have done so already."),
-    )
-
-
-def _decided(language: Language) -> Problem:
-    _ = language.gettext
-    return Problem(
-        409,
-        _("Decided already"),
-        _("Somebody else has decided this meanwhile, or it is for another moderator to decide."),
     )
 
 

@@ -21,6 +21,7 @@ from server.pages.account import MOST_CHARACTERS, last_administrator
 from server.pages.page import page
 from server.problems import Problem
 from server.role_words import ROLES, said
+from server.schemas.filters import LARGEST_ID
 from server.visitors import Visitor
 
 router = APIRouter(prefix="/people", dependencies=[Depends(own_site)], include_in_schema=False)
@@ -135,7 +136,7 @@ def add(
 
 
 def _person(request: Request, session: Session, id: int) -> Known:
-    found = people.find(session, id) if id < 2**63 else None
+    found = people.find(session, id) if id <= LARGEST_ID else None
     if found is None:
         _ = request.state.language.gettext
         raise Problem(404, _("Not found"), _("There is nobody at this address."))
@@ -261,7 +262,7 @@ def end_role(
             asked = {"person": person, "grant_id": grant_id, "role": held[grant_id]}
             return page(request, "person_end_role.html", asked)
     try:
-        ended = grant_id < 2**63 and people.end_grant(session, grant_id, id)
+        ended = grant_id <= LARGEST_ID and people.end_grant(session, grant_id, id)
     except LastAdministrator as error:
         raise last_administrator(request) from error
     if ended:

@@ -31,6 +31,7 @@ from server.photos import (
     turn,
 )
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.submissions import Fault
 
 router = APIRouter(include_in_schema=False)
@@ -166,7 +167,7 @@ def said(fault: PhotoFault, language: Language) -> str:
 @router.get("/photos/{id:int}/{size}.webp")
 def read_photo(request: Request, id: int, size: Size, session: Reading) -> Response:
     """Give a photo of a report to whoever may see it."""
-    found = photos.files(session, id) if id < 2**63 else None
+    found = photos.files(session, id) if id <= LARGEST_ID else None
     session.close()  # no connection waits for the store of the files
     return _file(request, found, size)
 
@@ -174,7 +175,7 @@ def read_photo(request: Request, id: int, size: Size, session: Reading) -> Respo
 @router.get("/report/photos/{id:int}.webp")
 def read_chosen(request: Request, id: int, session: Writing, album: str = "") -> Response:
     """Give a photo to the form in which it was chosen."""
-    found = photos.files(session, id, album) if album and id < 2**63 else None
+    found = photos.files(session, id, album) if album and id <= LARGEST_ID else None
     session.close()  # as above
     return _file(request, found, Size.SMALL)
 

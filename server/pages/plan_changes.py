@@ -15,10 +15,11 @@ from data.queries.plans import Changed, NewTask, Summary, Task
 from geo.plans import Audience, Refusal, Stage, refusal
 from server import visitors
 from server.dependencies import Chosen, Who, Writing, own_site
-from server.pages.plans import found_plan, plan_page, standing_of, today_of
-from server.plan_forms import LARGEST_ID, Reading, Typed
+from server.pages.plans import found_plan, plan_page, standing_of
+from server.plan_forms import Reading, Typed
 from server.plans import REFUSALS, tell_of_task
 from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
 from server.screening import Concern
 from server.settings import Settings
 from server.visitors import Visitor
@@ -158,7 +159,7 @@ def move(work: Leading) -> Response:
         return work.changed_meanwhile(form, reading)
     if reading.stands:
         refused = refusal(
-            found.stage, to, words=words, response_starts=starts, today=today_of(work.settings)
+            found.stage, to, words=words, response_starts=starts, today=work.settings.today()
         )
         if refused is not None:
             field_name = "response_starts" if refused is Refusal.START_MISSING else ""
@@ -288,7 +289,7 @@ def change_task(work: Leading, task_id: int) -> Response:
 
 
 def _task_of(work: Work, task_id: int) -> Task:
-    for one in plans.tasks(work.session, work.plan.id, today_of(work.settings)):
+    for one in plans.tasks(work.session, work.plan.id, work.settings.today()):
         if one.id == task_id:
             return one
     _ = work.request.state.language.gettext

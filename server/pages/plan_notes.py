@@ -1,22 +1,19 @@
 """Notes of action plans that wait for a moderator."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from data.models import ReviewState
-from data.models.photo import REASON_LIMIT
 from data.models.plan import PLAN_NOTE_LIMIT
 from data.queries import plans
 from data.queries.plans import WaitingNote
-from geo.places import plain_text
 from server import screening
 from server.dependencies import Moderator, Writing, own_site
-from server.plan_forms import LARGEST_ID
-from server.problems import Problem
+from server.pages.rulings import Decision, decided_already, ruling
+from server.schemas.filters import LARGEST_ID
 from server.screening import Marked
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -45,43 +42,21 @@ def decide_note(
     note_id: int,
     person_id: Moderator,
     session: Writing,
-    decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
+    decision: Decision,
     shown: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Show a note of a plan as it is, shortened, or not at all."""
-    _ = request.state.language.gettext
-    state = ReviewState(decision)
-    why = "" if state is ReviewState.APPROVED else plain_text(reason)
-    text = plain_text(shown)
-    if state is not ReviewState.APPROVED and not 0 < len(why) <= REASON_LIMIT:
-        raise Problem(
-            422,
-            _("Some of this cannot be used"),
-            _("Give a reason, in {most} characters at most.").format(most=REASON_LIMIT),
-        )
-    if state is ReviewState.SHORTENED and not 0 < len(text) <= PLAN_NOTE_LIMIT:
-        raise Problem(
-            422,
-            _("Some of this cannot be used"),
-            _("Write what shall be shown, in {most} characters at most, or refuse it.").format(
-                most=PLAN_NOTE_LIMIT
-            ),
-        )
+    spoken = request.state.language
+    ruled = ruling(decision, shown, reason, PLAN_NOTE_LIMIT, spoken)
     decided = plans.decide(
         session,
         min(note_id, LARGEST_ID),
         person_id,
-        state=state,
-        shown=text,
-        reason=why,
+        state=ruled.state,
+        shown=ruled.shown,
+        reason=ruled.reason,
     )
     if not decided:
-        raise Problem(
-            409,
-            _("Decided already"),
-            _(
-                "Somebody else has decided this meanwhile, or it is for another moderator to decide."
-            ),
-        )
+        raise decided_already(spoken)
     return RedirectResponse("/moderation?done=1", 303)

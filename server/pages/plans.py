@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypedDict
 from urllib.parse import urlencode
 
@@ -44,10 +44,10 @@ from server.languages import Language, language
 from server.pages.map import SOMEWHERE, STATUSES, raster
 from server.pages.page import asset, page
 from server.pages.reports import ICONS
-from server.plan_forms import LARGEST_ID, LIMITS, NOTHING_SENT, Sent
+from server.plan_forms import LIMITS, NOTHING_SENT, Sent
 from server.plans import ASKS, AUDIENCES, MEANINGS, ROLES, STAGES
 from server.problems import Problem
-from server.schemas.filters import Id, none_if_empty
+from server.schemas.filters import LARGEST_ID, Id, none_if_empty
 from server.settings import Settings
 from server.visitors import Visitor
 
@@ -63,11 +63,6 @@ _NOTICES: dict[str, str] = {
     "changed": N_("Your changes are kept."),
     "held": N_("Your words wait for a moderator, since something in them points at a person."),
 }
-
-
-def today_of(settings: Settings) -> date:
-    """Give the day in the city."""
-    return datetime.now(UTC).astimezone(settings.zone).date()
 
 
 # The list -----------------------------------------------------------------------------------------
@@ -111,7 +106,7 @@ def read_all(
     query: Annotated[PlansQuery, Query()],
 ) -> HTMLResponse:
     """Show action plans, in summary."""
-    today = today_of(settings)
+    today = settings.today()
     takes_part = who.has(*LEADERS, Role.STAFF, Role.MEMBER)
     chosen = PlanFilter(
         today=today,
@@ -216,7 +211,7 @@ def found_plan(request: Request, session: Session, settings: Settings, id: int) 
     Problem
         404 where there is none.
     """
-    found = plans.summary(session, id, today_of(settings)) if id <= LARGEST_ID else None
+    found = plans.summary(session, id, settings.today()) if id <= LARGEST_ID else None
     if found is None:
         _ = request.state.language.gettext
         raise Problem(404, _("Not found"), _("There is no such action plan."))
@@ -250,7 +245,7 @@ def plan_page(
 ) -> HTMLResponse:
     """Show a plan, and a form of it with what is wrong with it."""
     spoken: Language = request.state.language
-    standing, today = standing_of(who, found), today_of(settings)
+    standing, today = standing_of(who, found), settings.today()
     place = plans.place(session, found.id)
     written = plans.notes(session, found.id)
     members = plans.people(session, found.id) if standing.works else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Annotated, TypedDict
 
@@ -32,6 +32,7 @@ from server.pages.page import asset, page
 from server.positions import Positions
 from server.problems import Problem
 from server.report_words import not_found, not_open
+from server.schemas.filters import LARGEST_ID
 from server.screening import screen
 from server.settings import Settings
 from server.submissions import description_faults
@@ -227,7 +228,7 @@ def _shown(
     said: Said = Said(),
 ) -> HTMLResponse:
     language = request.state.language
-    found = reports.one_public(session, id) if id < 2**63 else None
+    found = reports.one_public(session, id) if id <= LARGEST_ID else None
     if found is None:
         raise not_found(language)
     if isinstance(found, Held):
@@ -266,7 +267,7 @@ def _shown(
         atlas=None if view is None else look_atlas(language.code, view, settings),
         map_link=None if view is None else f"/?lat={view.lat}&lon={view.lon}&zoom={view.zoom}",
         expected=expected,
-        late=expected is not None and expected < datetime.now(UTC).astimezone(settings.zone).date(),
+        late=expected is not None and expected < settings.today(),
         stands_for=stands_for[1:],
         asks=asks,
         asked=asked,
@@ -328,7 +329,7 @@ def support_form(
         headers = {"Retry-After": str(error.retry_after_s)}
         return page(request, "report_later.html", context, status=429, headers=headers)
     try:
-        found = join(session, positions.secret, who, id) if id < 2**63 else None
+        found = join(session, positions.secret, who, id) if id <= LARGEST_ID else None
     except NotOpen as error:
         raise not_open(error, language) from error
     if found is None:
@@ -389,7 +390,7 @@ def fixed_form(
     """Take a neighbour's word on whether it is fixed, and show the report again."""
     language = request.state.language
     _ = language.gettext
-    if id >= 2**63:
+    if id > LARGEST_ID:
         raise not_found(language)
     why = plain_text(reason) if fixed == "no" else ""
     known = _marks(request, positions, fixes.merged(session, id), asked)

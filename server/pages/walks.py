@@ -44,6 +44,7 @@ from server.pages.reports import ICONS, in_feet, name_of_place
 from server.positions import Positions
 from server.problems import Problem
 from server.report_words import not_open
+from server.schemas.filters import LARGEST_ID
 from server.schemas.walks import StopIn, StopOut, StopReport
 from server.settings import Settings
 from server.spreadsheets import csv_text
@@ -203,7 +204,7 @@ class StopPage(TypedDict):
 
 
 def _walk(request: Request, session: Session, id: int) -> Walk:
-    found = walks.walk(session, id) if id < 2**63 else None
+    found = walks.walk(session, id) if id <= LARGEST_ID else None
     if found is None:
         _ = request.state.language.gettext
         raise Problem(
@@ -250,11 +251,7 @@ def read_walks(
 ) -> HTMLResponse:
     """Show the walks of a block watch."""
     watch = watch_of(request, session, id)
-    return _walks_page(request, session, who, watch, day=_today(settings).isoformat())
-
-
-def _today(settings: Settings) -> date:
-    return datetime.now(settings.zone).date()
+    return _walks_page(request, session, who, watch, day=settings.today().isoformat())
 
 
 def _walks_page(
@@ -298,7 +295,7 @@ def start_walk(
     _ = request.state.language.gettext
     title = plain_text(title)
     fault = _title_fault(title, request.state.language)
-    today = _today(settings)
+    today = settings.today()
     try:
         walked_on = date.fromisoformat(day.strip()) if day.strip() else today
     except ValueError:
@@ -454,7 +451,7 @@ def delete_stop(
 ) -> RedirectResponse:
     """Delete a stop. Its reports stay."""
     _changeable(request, session, who, id)
-    if stop_id < 2**63:
+    if stop_id <= LARGEST_ID:
         walks.delete_stop(session, id, stop_id)
     return RedirectResponse(f"/walks/{id}?notice=changed#stops", 303)
 
@@ -506,14 +503,16 @@ def decide(
     stop_id: int,
     question: str,
     answer: Annotated[str, Form()] = "",
-    report: Annotated[int, Form(ge=0, lt=2**63)] = 0,
+    report: Annotated[int, Form(ge=0, le=LARGEST_ID)] = 0,
 ) -> RedirectResponse:
     """Decide on a report that somebody asked for: it is new, one that is known, or none."""
     walk = _own_walk(request, session, who, id)
     spoken: Language = request.state.language
     _ = spoken.gettext
     waiting = (
-        walks.wishes(session, id, stop_id=stop_id, question=question) if stop_id < 2**63 else []
+        walks.wishes(session, id, stop_id=stop_id, question=question)
+        if stop_id <= LARGEST_ID
+        else []
     )
     if not waiting:
         return RedirectResponse(f"/walks/{id}?notice=already", 303)

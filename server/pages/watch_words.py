@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from data.models import ReviewState, WordsField
-from data.models.photo import REASON_LIMIT
+from data.models import WordsField
 from data.queries import watch_words as store
 from data.queries.associations import Watch
 from data.queries.watch_words import WaitingWords
-from geo.places import plain_text
 from server.dependencies import Moderator, Writing, own_site
 from server.pages.page import page
-from server.problems import Problem
+from server.pages.rulings import Decision, decided_already, ruling
+from server.schemas.filters import LARGEST_ID
 from server.screening import Finding, Marked, marked
 from server.watch_words import LABELS, LIMITS, findings, sealed
 
@@ -108,38 +107,23 @@ def decide_words(
     id: int,
     person_id: Moderator,
     session: Writing,
-    decision: Annotated[Literal["approved", "shortened", "refused"], Form()],
+    decision: Decision,
     shown: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
     """Show words as they are, shortened, or not at all."""
-    _ = request.state.language.gettext
-    state = ReviewState(decision)
-    waiting = store.waiting_one(session, min(id, 2**63 - 1))
-    why = "" if state is ReviewState.APPROVED else plain_text(reason)
-    if state is not ReviewState.APPROVED and not 0 < len(why) <= REASON_LIMIT:
-        raise Problem(
-            422,
-            _("Some of this cannot be used"),
-            _("Give a reason, in {most} characters at most.").format(most=REASON_LIMIT),
-        )
-    text = plain_text(shown) if state is ReviewState.SHORTENED else waiting.words if waiting else ""
-    if waiting is not None and not 0 < len(text) <= LIMITS[waiting.field]:
-        raise Problem(
-            422,
-            _("Some of this cannot be used"),
-            _("Write what shall be shown, in {most} characters at most, or refuse it.").format(
-                most=LIMITS[waiting.field]
-            ),
-        )
-    if waiting is None or not store.decide(
-        session, waiting.id, person_id, state=state, shown=text, reason=why
+    spoken = request.state.language
+    waiting = store.waiting_one(session, min(id, LARGEST_ID))
+    if waiting is None:
+        raise decided_already(spoken)
+    ruled = ruling(decision, shown, reason, LIMITS[waiting.field], spoken)
+    if not store.decide(
+        session,
+        waiting.id,
+        person_id,
+        state=ruled.state,
+        shown=ruled.shown or waiting.words,
+        reason=ruled.reason,
     ):
-        raise Problem(
-            409,
-            _("Decided already"),
-            _(
-                "Somebody else has decided this meanwhile, or it is for another moderator to decide."
-            ),
-        )
+        raise decided_already(spoken)
     return RedirectResponse("/moderation?done=1", 303)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Literal, TypedDict
 from urllib.parse import parse_qsl, urlencode
 
@@ -44,7 +44,7 @@ from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
 from server.problems import Problem
 from server.report_words import not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
-from server.schemas.filters import OPEN_WORD, Filters, none_if_empty
+from server.schemas.filters import LARGEST_ID, OPEN_WORD, Filters, none_if_empty
 from server.screening import Marked, marked, screen, seal
 from server.settings import Settings
 from server.spreadsheets import csv_text
@@ -71,7 +71,6 @@ _STATUSES: dict[str, str] = {**STATUSES, Status.HELD: N_("Held by a moderator")}
 _ICONS: dict[Status, str] = {**ICONS, Status.HELD: "…"}
 """The city's people see on the timeline that a report was held."""
 
-_LARGEST_ID = 2**63 - 1
 _MOST_ASKED = 200
 _CITY_STEPS = tuple(
     after
@@ -100,10 +99,6 @@ class WorkQuery(Filters):
             words=plain_text(self.q),
             order=self.order,
         )
-
-
-def _today(settings: Settings) -> date:
-    return datetime.now(UTC).astimezone(settings.zone).date()
 
 
 def _worker(request: Request, who: Visitor) -> Worker:
@@ -227,7 +222,7 @@ def _number(text: str, otherwise: str) -> int | None:
     if not text:
         return None
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-    if not 1 <= number <= _LARGEST_ID:
+    if not 1 <= number <= LARGEST_ID:
         raise Unreadable(otherwise)
     return number
 
@@ -318,7 +313,7 @@ def _listed(
     """Show the work list, and what was typed there with what is wrong with it."""
     worker = _worker(request, who)
     days = work.targets(session)
-    chosen = query.filter(settings, _today(settings))
+    chosen = query.filter(settings, settings.today())
     found, after = work.items(
         session, worker, chosen, days, limit=MOST_LISTED, after=cursor_of(query.cursor)
     )
@@ -393,7 +388,7 @@ def _exported(
     request: Request, session: Session, settings: Settings, who: Visitor, query: WorkQuery
 ) -> list[WorkItem]:
     worker = _worker(request, who)
-    chosen = query.filter(settings, _today(settings))
+    chosen = query.filter(settings, settings.today())
     found, _after = work.items(session, worker, chosen, work.targets(session), limit=MOST_EXPORTED)
     _log(session, who, "work_list.export", "", [item.id for item in found])
     return found
@@ -493,7 +488,7 @@ def change_several(
             changed, refused = _each(session, worker, picked=picked, wanted=wanted, words=language)
             _follow_up(session, settings, worker, changed, wanted)
     days = work.targets(session)
-    chosen = WorkQuery().filter(settings, _today(settings))
+    chosen = WorkQuery().filter(settings, settings.today())
     left = [id for id, _words in refused] if not fault else [*picked]
     again = work.some(session, worker, left, chosen, days)
     if again:
@@ -608,7 +603,7 @@ def change_one(
 ) -> HTMLResponse | RedirectResponse:
     """Change one report, or say why not with all that was typed."""
     worker, language = _worker(request, who), request.state.language
-    if id > _LARGEST_ID:
+    if id > LARGEST_ID:
         raise not_found(language)
     try:
         wanted = _change(typed, worker, language)
@@ -657,11 +652,11 @@ def _shown(
     changed: bool = False,
 ) -> HTMLResponse:
     worker, language = _worker(request, who), request.state.language
-    found = work.one(session, worker, id, language.code) if id <= _LARGEST_ID else None
+    found = work.one(session, worker, id, language.code) if id <= LARGEST_ID else None
     if found is None:
         raise not_found(language)
     _log(session, who, "report.read", f"report {id}")
-    today = _today(settings)
+    today = settings.today()
     due = work.due_on(
         found.category, found.status, found.reported_at, work.targets(session), settings.zone
     )
@@ -726,6 +721,6 @@ def save_filter(
 def forget_filter(request: Request, id: int, session: Writing, who: Who) -> RedirectResponse:
     """Delete a filter that the visitor has saved."""
     _worker(request, who)
-    if id <= _LARGEST_ID:
+    if id <= LARGEST_ID:
         work.forget_filter(session, id)
     return RedirectResponse("/work", 303)

@@ -15,7 +15,10 @@ from geo.statuses import OPEN, PUBLIC, Status
 OPEN_WORD = "open"
 """Stands for the four statuses under which something is still to be done."""
 
-Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+LARGEST_ID = 2**63 - 1
+"""What a column of ids holds at the most."""
+
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
 
 def _known_category(code: str) -> str:

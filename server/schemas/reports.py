@@ -12,6 +12,7 @@ from geo.categories import Category, Setting
 from geo.kinds import Kind, Severity
 from geo.places import MOST_POSITIONS
 from geo.statuses import Status
+from server.schemas.filters import LARGEST_ID
 from server.screening import Concern
 
 Coordinates = Annotated[
@@ -99,7 +100,7 @@ class ReportIn(BaseModel):
         int | None,
         Field(
             ge=1,
-            le=2**63 - 1,
+            le=LARGEST_ID,
             description="Id of the block watch in whose name it is sent. Takes a member who is signed "
             "in, and a place in it or at most 250 m from it.",
         ),
