@@ -1,0 +1,14 @@
+"""Which need comes first: versions of the weights, dark runs and ranks."""
+
+revision = "0032"
+down_revision = "0031"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
