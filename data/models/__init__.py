@@ -13,6 +13,7 @@ from data.models.association import (
 from data.models.base import Base
 from data.models.block_watch import BlockWatch
 from data.models.category import Category
+from data.models.desk import LightResult, PoleChange, PoleChangeKind, PoleImport, PoleImportState
 from data.models.follow import Follow, Pace, Told
 from data.models.gazetteer import Address, AddressRange, Corner, GazetteerBuild, StreetName
 from data.models.ground import Ground, GroundType
@@ -109,6 +110,7 @@ __all__ = [
     "JoinRequest",
     "LandUse",
     "LayerChange",
+    "LightResult",
     "LightStatus",
     "LocationType",
     "Mail",
@@ -130,6 +132,10 @@ __all__ = [
     "PlanReport",
     "PlanStep",
     "PlanTask",
+    "PoleChange",
+    "PoleChangeKind",
+    "PoleImport",
+    "PoleImportState",
     "PoliceIncident",
     "RejectedRow",
     "Report",
