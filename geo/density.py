@@ -45,6 +45,13 @@ class Density:
     spacing_m: float
     bandwidth_m: float
 
+    @property
+    def densest_m(self) -> tuple[float, float]:
+        """Give the densest node: metres, in the CRS of the points."""
+        row, column = np.unravel_index(np.nanargmax(self.per_km2), self.per_km2.shape)
+        east_m, north_m = self.corner_m
+        return east_m + self.spacing_m * float(column), north_m + self.spacing_m * float(row)
+
 
 def density(
     x: NDArray[np.float64],

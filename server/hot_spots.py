@@ -28,6 +28,7 @@ from data.queries.hot_spots import Answer, Places, Source
 from geo import false_discovery
 from geo.categories import CATEGORIES
 from geo.crs import to_stored
+from geo.density import Density, density
 from geo.emerging import Change, emerging
 from geo.exposure import Exposure, Streets
 from geo.grids import NOWHERE, Cells, Grid, Shape
@@ -42,7 +43,7 @@ from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-METHOD = VERSION * 100 + 6
+METHOD = VERSION * 100 + 7
 """Version of the statistics, and of what is done around them."""
 
 LIGHT = 20_000
@@ -68,6 +69,9 @@ _SAME_POLICE_M, _SAME_POLICE_DAYS = 5.0, 1 / 24
 
 HELD_AGAINST = ("wider", "shifted")
 """What a firm hot spot must hold against, in the order of `HotSpots.holds`: a name for each grid."""
+
+_NODES_M, _FEWEST_NODES = 100.0, 8
+"""How far apart the nodes of a density are at most, and how many there are across a small area."""
 
 LISTED_SPOTS, LISTED_DENSE = 25, 10
 _FEWEST_STEPS, _MOST_STEPS, _STEP_DAYS = 4, 24, 30.4
@@ -210,6 +214,8 @@ class Sight:
     then_hot : ndarray of bool
     then_q : ndarray of float
         Of the difference of both, of the neighbourhoods, adjusted; NaN without a second period.
+    smooth : Density or None
+        Of the incidents, smoothed. None for everybody, and in parts of a table.
     found : mapping
         Sums, as `Answer.found`.
     """
@@ -232,6 +238,7 @@ class Sight:
     then_counts: NDArray[np.int64]
     then_hot: NDArray[np.bool_]
     then_q: NDArray[np.float64]
+    smooth: Density | None
     found: Mapping[str, Any]
 
     @property
@@ -516,9 +523,14 @@ def answer(
         )
         # Without any such day nothing is counted, so that no share is held against anything.
         sight = _compared(laid, sight, before, now / (now + then) if now else 0.0)
+    area = ground.area
     if asked.watch_id is not None:
-        area = hot_spots.area(session, (), asked.watch_id)
+        watched = hot_spots.area(session, (), asked.watch_id)
+        assert watched is not None
+        area = watched
         sight = _within(sight, shapely.intersects(sight.cells.polygons(), area))
+    if not asked.published:
+        sight = _with(sight, smooth=_smoothed(counting, area))
     tell(75)
     patterns: dict[str, Any] = {}
     if not asked.published:
@@ -534,9 +546,10 @@ def answer(
         for name in (patterns.get("where_next") or {"cells": []})["cells"]
     ]
     lon, lat = sight.lonlat
-    names = hot_spots.named_places(
-        session, [(float(lon[one]), float(lat[one])) for one in (*listed, *next_)]
-    )
+    places = [(float(lon[one]), float(lat[one])) for one in (*listed, *next_)]
+    if sight.smooth is not None:
+        places.append(to_stored().transform(*sight.smooth.densest_m))
+    names = hot_spots.named_places(session, places)
     found = {
         **sight.found,
         **patterns,
@@ -544,9 +557,18 @@ def answer(
             {"cell": int(one), "name": name}
             for one, name in zip(listed, names[: len(listed)], strict=True)
         ],
-        "next_names": names[len(listed) :],
+        "next_names": names[len(listed) : len(listed) + len(next_)],
+        "densest": names[-1] if sight.smooth is not None else "",
     }
     return Answer(read_at, found, _packed(sight))
+
+
+def _smoothed(happened: Happened, area: BaseGeometry) -> Density | None:
+    """Smooth incidents; None where the area is too small to hold a node."""
+    west, south, east, north = area.bounds
+    apart_m = min(_NODES_M, min(east - west, north - south) / _FEWEST_NODES)
+    found = density(happened.x, happened.y, area, spacing_m=apart_m)
+    return found if np.isfinite(found.per_km2).any() else None
 
 
 def _exposure(
@@ -694,6 +716,7 @@ def judged(asked: Asked, laid: Survey, counted: Tally) -> Sight:
         then_counts=np.zeros(n, np.int64),
         then_hot=np.zeros(n, np.bool_),
         then_q=np.full(n, np.nan),
+        smooth=None,
         found=_sums(asked, spots, months, reports),
     )
 
@@ -812,6 +835,7 @@ def _within(sight: Sight, kept: NDArray[np.bool_]) -> Sight:
     return Sight(
         **columns,
         cells=sight.cells.only(kept),
+        smooth=sight.smooth,
         found={
             **sight.found,
             "incidents": int(columns["counts"].sum()),
@@ -862,6 +886,7 @@ def _published(asked: Asked, sight: Sight, kinds: NDArray[np.int64] | None) -> S
         then_counts=zeros,
         then_hot=np.zeros(n, np.bool_),
         then_q=nothing,
+        smooth=None,
         found={
             **{
                 name: sight.found[name] for name in ("incidents", "cells", "too_few", "first_month")
@@ -893,6 +918,11 @@ _THEN = ("then_counts", "then_hot", "then_q")
 
 
 def _packed(sight: Sight) -> bytes:
+    columns: dict[str, Any] = {name: getattr(sight, name) for name in (*_NUMBERS, *_THEN)}
+    if sight.smooth is not None:
+        smooth = sight.smooth
+        columns["per_km2"] = smooth.per_km2.astype(np.float32)
+        columns["nodes"] = [*smooth.corner_m, smooth.spacing_m, smooth.bandwidth_m]
     file = io.BytesIO()
     np.savez_compressed(
         file,
@@ -902,7 +932,7 @@ def _packed(sight: Sight) -> bytes:
         cell_r=sight.cells.r,
         verdict=np.array([_VERDICTS.index(Verdict(one)) for one in sight.verdict], np.int8),
         change=np.array([_CHANGES.index(Change(one)) for one in sight.change], np.int8),
-        **{name: getattr(sight, name) for name in (*_NUMBERS, *_THEN)},
+        **columns,
     )
     return file.getvalue()
 
@@ -917,8 +947,15 @@ def unpacked(kept: bytes, found: Mapping[str, Any]) -> Sight:
             verdict=np.array([*map(str, _VERDICTS)])[columns["verdict"]],
             change=np.array([*map(str, _CHANGES)])[columns["change"]],
             **{name: columns[name] for name in (*_NUMBERS, *_THEN)},
+            smooth=_smooth(columns) if "per_km2" in columns else None,
             found=found,
         )
+
+
+def _smooth(columns: Mapping[str, NDArray[Any]]) -> Density:
+    east_m, north_m, spacing_m, bandwidth_m = columns["nodes"].tolist()
+    per_km2 = columns["per_km2"].astype(np.float64)
+    return Density(per_km2, (east_m, north_m), spacing_m, bandwidth_m)
 
 
 def find_by_job(engine: Engine, settings: Settings, id: int) -> None:

@@ -39,6 +39,7 @@ from server import hot_spot_files
 from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.hot_spot_brief import Named as NamedOnPaper
 from server.hot_spot_brief import brief_page
+from server.hot_spot_density import Smoothed, picture, pictures, smoothed
 from server.hot_spot_patterns import PATTERNS
 from server.hot_spot_sights import sight_of
 from server.hot_spot_words import (
@@ -122,6 +123,7 @@ class HotSpotQuery(Filters):
     ] = None
     shape: Annotated[Shape, BeforeValidator(lambda word: word or Shape.HEXAGON)] = Shape.HEXAGON
     measure: Measure = Measure.CELL
+    density: list[Source] = Field(default_factory=list)
     then_since: Day = Field(None, alias="then_from")
     then_until: Day = Field(None, alias="then_to")
 
@@ -383,6 +385,8 @@ class View:
         Where the most is to be expected.
     query : str
         Of the address, for this source alone.
+    smooth : Smoothed or None
+        Of the density, for those who may see it.
     """
 
     source: Source
@@ -393,6 +397,7 @@ class View:
     gone: int
     next_: Sequence[Place]
     query: str
+    smooth: Smoothed | None
 
     @property
     def lopsided(self) -> bool:
@@ -514,6 +519,7 @@ def _view(desk: Desk, asked: Asked, run: Run | None, query: HotSpotQuery) -> Vie
     state = _state(run, asked)
     rows: Sequence[Row] = ()
     next_: Sequence[Place] = ()
+    smooth = None
     gone = 0
     if run is not None and run.state is AnalysisState.DONE:
         sight = sight_of(desk.session, run)
@@ -524,7 +530,9 @@ def _view(desk: Desk, asked: Asked, run: Run | None, query: HotSpotQuery) -> Vie
             Place(code, name)
             for code, name in zip(forecast["cells"], sight.found["next_names"], strict=True)
         ]
-    return View(asked.source, asked, state, run, rows, gone, next_, _query(query, asked.source))
+        smooth = None if sight.smooth is None else smoothed(sight.smooth)
+    own = _query(query, asked.source)
+    return View(asked.source, asked, state, run, rows, gone, next_, own, smooth)
 
 
 def _log(desk: Desk, what: str, subject: str = "") -> None:
@@ -747,6 +755,31 @@ def cells_of_the_map(
         media_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+@router.get("/density.png")
+def density_of_the_map(
+    request: Request, desk: AtDesk, query: Annotated[HotSpotQuery, Query()]
+) -> Response:
+    """Give the density of one source, for the map."""
+    _ = request.state.language.gettext
+    asked, run = _answered(request, desk, query)[0]
+    if asked.published:
+        raise Problem(
+            403,
+            _("For those who work on it"),
+            _("A smoothed map would tell of places with few reports. Liaisons and staff see it."),
+        )
+    done = run is not None and run.state is AnalysisState.DONE
+    smooth = sight_of(desk.session, run).smooth if run is not None and done else None
+    if run is None or smooth is None:
+        raise Problem(
+            404,
+            _("No density yet"),
+            _("Nothing has been counted yet. Wait until the analysis is done, and try again."),
+        )
+    drawn = pictures.get((run.id, run.read_at), lambda: picture(smooth))
+    return Response(drawn, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 class CellPage(TypedDict):

@@ -46,6 +46,13 @@ def test_map_and_list_show_the_planted_places_and_a_press_says_how_sure_they_are
     expect(place).to_be_visible()
     expect(page.locator(".hot-number").first).to_be_visible()
     expect(page.locator("[data-in-view]")).to_contain_text("places of the list are on the map now")
+    box = page.get_by_label("Show the smoothed density · Residents")
+    with page.expect_response("**/hotspots/density.png?*") as picture:
+        box.check()
+    assert picture.value.status == 200
+    expect(page.locator(".leaflet-density-pane img")).to_be_visible()
+    expect(page.locator(".hot-steps").first).to_be_visible()
+    assert "density=reports" in page.url
     place.click()
     panel = page.locator("#cell-panel")
     expect(panel.get_by_role("heading", name="Prospect Ave & E 43rd St")).to_be_focused()

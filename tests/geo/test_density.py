@@ -64,6 +64,11 @@ def test_density_ignores_order_and_moves_with_the_map(seed, shift):
     )
 
 
+def test_the_densest_node_is_where_most_was_planted():
+    x, y = np.append(clustered(3)[0], [1_000.0] * 900), np.append(clustered(3)[1], [5_000.0] * 900)
+    assert density(x, y, CITY).densest_m == pytest.approx((1_000, 5_000), abs=1)
+
+
 def test_no_reports_are_no_density():
     assert not density(np.empty(0), np.empty(0), CITY).per_km2.any()
 

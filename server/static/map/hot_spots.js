@@ -76,6 +76,33 @@ function open(cell) {
   } else globalThis.location.assign(cell.href);
 }
 
+/** Lays the smoothed density under the cells while its box is ticked; the address remembers it. */
+function density(map, part, notices) {
+  const { density: source, picture, bounds, failed } = part.dataset;
+  const box = part.querySelector("input");
+  const legend = part.querySelector("[data-density-legend]");
+  const [south, west, north, east] = bounds.split(",").map(Number);
+  const pane = map.getPane("density") ?? map.createPane("density");
+  pane.style.zIndex = 350; // between the ground and the cells
+  const shown = L.imageOverlay(picture, [[south, west], [north, east]], { pane: "density" });
+  shown.on("error", () => notices.set(`density ${source}`, failed, "warning"));
+
+  function show() {
+    legend.hidden = !box.checked;
+    notices.set(`density ${source}`, "");
+    if (box.checked) shown.addTo(map);
+    else shown.remove();
+    const address = new URL(globalThis.location.href);
+    const others = address.searchParams.getAll("density").filter((one) => one !== source);
+    address.searchParams.delete("density");
+    for (const one of box.checked ? [...others, source] : others) address.searchParams.append("density", one);
+    globalThis.history.replaceState(globalThis.history.state, "", address);
+  }
+
+  box.addEventListener("change", show);
+  show();
+}
+
 /** Shows what the address gives that the element of the selector `config.cells` names. */
 export function hotSpots(map, { cells: selector }, notices) {
   const page = document.querySelector(selector);
@@ -152,6 +179,7 @@ export function hotSpots(map, { cells: selector }, notices) {
   document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (detail.target?.matches("[data-cell-panel]")) detail.target.querySelector("h2")?.focus();
   });
+  for (const part of document.querySelectorAll("[data-density]")) density(map, part, notices);
   fetch(address)
     .then((response) => {
       if (!response.ok) throw new Error(`${response.status} ${address}`);

@@ -410,6 +410,16 @@ class TestMeasures:
         assert set(_categories(HotSpotQuery(**query))) == chosen
 
 
+def test_the_density_holds_all_that_was_counted(engine, planted):
+    with Session(engine) as session:
+        found = answer(session, asked(), ZONE)
+    sight = unpacked(found.cells, found.found)
+    assert np.nansum(sight.smooth.per_km2) * (sight.smooth.spacing_m / 1000) ** 2 == pytest.approx(
+        sight.found["incidents"], rel=0.05
+    )
+    assert found.found["densest"]
+
+
 class TestRights:
     def test_the_place_of_a_home_is_exact_for_its_liaison_only(self, engine, city):
         _made, divisions = city
@@ -736,6 +746,23 @@ class TestPage:
         cells = as_role(Role.ADMINISTRATOR).get("/hotspots/cells").json()
         assert {cell["look"] for cell in cells} <= {"firm", "hot", "dense"}
         assert all(len(cell["ring"]) == 7 for cell in cells)
+
+    def test_the_density_is_for_those_who_may_see_single_reports(self, as_role, planted):
+        liaison = as_role(Role.LIAISON, area_id=planted[1]["West"])
+        said = said_by(liaison.get("/hotspots"), "")
+        assert "Show the smoothed density" in said
+        assert "every map has a densest place" in said
+        picture = liaison.get("/hotspots/density.png")
+        assert picture.headers["content-type"] == "image/png"
+        assert picture.headers["cache-control"] == "no-store"
+        anybody = as_role()
+        assert "smoothed" not in anybody.get("/hotspots", headers=PAGE).text
+        assert anybody.get("/hotspots/density.png", headers=PAGE).status_code == 403
+
+    def test_there_is_no_density_of_what_was_never_counted(self, as_role):
+        answer = as_role(Role.ADMINISTRATOR).get("/hotspots/density.png", headers=PAGE)
+        assert answer.status_code == 404
+        assert "Nothing has been counted yet" in answer.text
 
     @pytest.mark.parametrize(
         "query",
