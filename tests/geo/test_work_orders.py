@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from geo.statuses import OPEN, Status
@@ -18,7 +20,7 @@ from geo.work_orders import (
 
 def test_an_order_goes_from_draft_to_inspected():
     way = [State.DRAFT, State.ISSUED, State.IN_FIELD, State.DONE, State.INSPECTED]
-    for before, after in zip(way, way[1:], strict=False):
+    for before, after in pairwise(way):
         outcome = Outcome.FIXED if after is State.DONE else Outcome.NONE
         assert refusal(before, after, Party.DESK, outcome=outcome) is None
 
