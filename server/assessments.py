@@ -32,6 +32,8 @@ from geo.crs import in_city_metres, to_stored
 from geo.evaluation import Assessment as Assessed
 from geo.evaluation import BeforeAfter, Interval, assess, spill_over_buffer
 from server.hot_spots import LEAST_PUBLISHED, SAME_DAYS, NoGround, grouped, start_of
+from server.plans import tell_of_verdict
+from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -449,7 +451,7 @@ def _tally(of: NDArray[np.int64], meant: NDArray[np.bool_]) -> NDArray[np.int64]
     return np.bincount(of[meant & (of != controls.NOWHERE)], minlength=len(_AREAS)).astype(np.int64)
 
 
-def judge(session: Session, verdict_id: int) -> None:
+def judge(session: Session, verdict_id: int) -> int | None:
     """Find a verdict that waits, and write it down.
 
     Parameters
@@ -457,10 +459,15 @@ def judge(session: Session, verdict_id: int) -> None:
     session : Session
         As the owner of the store. Nothing is committed here.
     verdict_id : int
+
+    Returns
+    -------
+    int or None
+        Of the plan; None where the verdict had been found already.
     """
     begun = assessments.begin(session, verdict_id)
     if begun is None:
-        return
+        return None
     id, source = begun
     read_at = datetime.now(UTC)
     rows = assessments.state_of_rows(session, source)
@@ -482,6 +489,7 @@ def judge(session: Session, verdict_id: int) -> None:
             **rows,
         },
     )
+    return assessment.plan_id
 
 
 def _found(design: Design, judged: _Judged) -> dict[str, Any]:
@@ -587,15 +595,18 @@ def complete_until(session: Session, source: Source, zone: ZoneInfo) -> date | N
     return None if span is None else span[1].astimezone(zone).date() + timedelta(days=GRACE_DAYS)
 
 
-def judge_by_job(engine: Engine, verdict_id: int) -> None:
-    """Find a verdict and keep it. Done twice it changes nothing.
+def judge_by_job(engine: Engine, settings: Settings, verdict_id: int) -> None:
+    """Find a verdict, keep it, and tell those of the plan. Done twice it changes nothing.
 
     Parameters
     ----------
     engine : sqlalchemy.Engine
         As the owner of the store.
+    settings : Settings
     verdict_id : int
     """
     with Session(engine) as session:
-        judge(session, verdict_id)
+        plan_id = judge(session, verdict_id)
+        if plan_id is not None:
+            tell_of_verdict(session, settings, plan_id)
         session.commit()

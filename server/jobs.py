@@ -143,7 +143,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
 
     @made.task(name="judge", queue="analysis", retry=GrowingWaits())
     def judge(id: int) -> None:
-        assessments.judge_by_job(engine, id)
+        assessments.judge_by_job(engine, settings, id)
 
     @made.periodic(cron="* * * * *")
     # No queueing lock: it would keep a job of a dead worker from being put back beside the next one.

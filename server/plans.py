@@ -241,3 +241,29 @@ def remind(session: Session, settings: Settings, now: datetime) -> int:
             written += 1
     plans.reminded(session, told)
     return written
+
+
+def tell_of_verdict(session: Session, settings: Settings, plan_id: int) -> None:
+    """Write to those of a plan that the verdict on it is there.
+
+    Parameters
+    ----------
+    session : Session
+        As the owner of the store. Nothing is committed here.
+    settings : Settings
+    plan_id : int
+    """
+    plan = plans.summary(session, plan_id, settings.today())
+    assert plan is not None
+    for to in plans.to_tell(session, plan_id):
+        words = language_of(to.language, settings.language)
+        _ = words.gettext
+        text = [
+            _("Did it work? The verdict on the action plan “{title}” is there.").format(
+                title=plan.title
+            ),
+            _("It is kept as it is. Beside it stands what it rests on, and what could mislead."),
+            f"{root(settings)}/plans/{plan_id}/assessment",
+        ]
+        with contextlib.suppress(ValueError):  # no address
+            post(session, to.email, _("The verdict on an action plan"), "\n\n".join(text))

@@ -689,6 +689,15 @@ class DueTask:
     due: date
 
 
+_TAKES_PART = """CASE held.role
+    WHEN 'captain' THEN held.block_watch_id = plan.block_watch_id
+    WHEN 'liaison' THEN held.area_id = patrol_division_id
+    WHEN 'staff' THEN held.department_id IN (
+        SELECT department_id FROM plan_partner WHERE plan_id = plan.id)
+    ELSE held.role = 'administrator' END"""
+"""Whether a role that holds gives a part in a plan."""
+
+
 def to_remind(session: Session, today: date) -> dict[Address, list[DueTask]]:
     """Give the tasks that are due soon, by whom to remind: whoever has it, else who opened the plan.
 
@@ -705,21 +714,16 @@ def to_remind(session: Session, today: date) -> dict[Address, list[DueTask]]:
         Only people whose role in the plan still holds.
     """
     rows = session.execute(
-        text("""
+        text(f"""
             SELECT DISTINCT task.id, plan.id AS plan_id, title, what, due, email, language
             FROM plan_task AS task JOIN plan ON plan.id = task.plan_id
             JOIN person ON person.id = coalesce(task.person_id, opened_by_id)
             JOIN role_grant AS held ON held.person_id = person.id AND ended_at IS NULL
             WHERE done_at IS NULL AND reminded_at IS NULL AND stage <> 'closed'
                 AND due BETWEEN :today AND :until AND disabled_at IS NULL AND email IS NOT NULL
-                AND CASE held.role
-                    WHEN 'captain' THEN held.block_watch_id = plan.block_watch_id
-                    WHEN 'liaison' THEN held.area_id = patrol_division_id
-                    WHEN 'staff' THEN held.department_id IN (
-                        SELECT department_id FROM plan_partner WHERE plan_id = plan.id)
-                    ELSE held.role = 'administrator' END
+                AND {_TAKES_PART}
             ORDER BY email, due, task.id
-        """),
+        """),  # noqa: S608 (of its own constant)
         {"today": today, "until": today + timedelta(days=REMIND_DAYS)},
     )
     found: dict[Address, list[DueTask]] = {}
@@ -728,6 +732,30 @@ def to_remind(session: Session, today: date) -> dict[Address, list[DueTask]]:
             DueTask(row.id, row.plan_id, row.title, row.what, row.due)
         )
     return found
+
+
+def to_tell(session: Session, id: int) -> list[Address]:
+    """Give where to write to whoever opened a plan or has had a task of it, and still has a part in it.
+
+    Parameters
+    ----------
+    session : Session
+        As the owner of the store.
+    id : int
+        Of the plan.
+    """
+    rows = session.execute(
+        text(f"""
+            SELECT DISTINCT email, language FROM plan
+            JOIN person ON person.id = opened_by_id OR person.id IN (
+                SELECT person_id FROM plan_task WHERE plan_id = plan.id)
+            JOIN role_grant AS held ON held.person_id = person.id AND ended_at IS NULL
+            WHERE plan.id = :id AND disabled_at IS NULL AND email IS NOT NULL AND {_TAKES_PART}
+            ORDER BY email
+        """),  # noqa: S608 (of its own constant)
+        {"id": id},
+    )
+    return [Address(*row) for row in rows]
 
 
 def reminded(session: Session, ids: Collection[int]) -> None:

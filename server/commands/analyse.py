@@ -2,7 +2,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -121,11 +121,13 @@ def analyse(
     try:
         with _folder(path, source, settings, console) as given:
             among = pieces(files(given))
-            first, last = _days(hot_spot_parts.period(among, settings.zone), since, until)
+            over = settings.today() - timedelta(days=1)
+            known = hot_spot_parts.period(among, settings.zone)
+            first, last = _days(known, since, until, over)
             asked = Asked(
                 source=source,
-                since=first.date(),
-                until=last.date(),
+                since=first,
+                until=last,
                 categories=_categories(source, kind or [], category or []),
                 area_ids=tuple(sorted(area or [])),
                 width_m=cell,
@@ -201,8 +203,12 @@ def _folder(
 
 
 def _days(
-    known: tuple[datetime, datetime] | None, since: datetime | None, until: datetime | None
-) -> tuple[datetime, datetime]:
+    known: tuple[datetime, datetime] | None,
+    since: datetime | None,
+    until: datetime | None,
+    over: date,
+) -> tuple[date, date]:
+    """Give the first and the last day; days that are not over would count as without incidents."""
     first, last = since, until
     if known is not None:
         first, last = since or known[0], until or known[1]
@@ -212,7 +218,11 @@ def _days(
         )
     if first.date() > last.date():
         raise typer.BadParameter(f"--from {first:%Y-%m-%d} must not come after {last:%Y-%m-%d}.")
-    return first, last
+    if first.date() > over:
+        raise typer.BadParameter(
+            f"--from: write a day up to {over:%Y-%m-%d}; later days are not over yet."
+        )
+    return first.date(), min(last.date(), over)
 
 
 def _categories(

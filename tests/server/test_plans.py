@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, text, update
 from data.models import Mail, Person, Plan, PlanTask, RoleGrant
 from geo.plans import Stage
 from geo.roles import Role
-from server.plans import remind
+from server.plans import remind, tell_of_verdict
 from server.settings import Settings
 from tests.people import person
 from tests.places import box, found_city
@@ -98,3 +98,23 @@ def test_a_task_that_is_changed_is_reminded_of_anew(session, settings, plan, cap
     remind(session, settings, NOW)
     session.execute(text("UPDATE plan_task SET due = '2026-06-10', reminded_at = NULL"))
     assert remind(session, settings, NOW) == 1
+
+
+def test_the_verdict_is_told_to_who_opened_the_plan_and_who_had_tasks(
+    session, settings, plan, captains
+):
+    session.execute(update(Person).where(Person.id == captains[1]).values(language="es"))
+    task(session, plan, "Done long ago", date(2026, 1, 1), captains[1], done_at=NOW)
+    person(session, Role.ADMINISTRATOR, email="of-no-part-in-it@example.org")
+    tell_of_verdict(session, settings, plan)
+    mails = told(session)
+    assert {*mails} == {"ann@example.org", "ben@example.org"}
+    assert "The dark corner" in mails["ann@example.org"].text
+    assert f"/plans/{plan}/assessment" in mails["ann@example.org"].text
+    assert mails["ben@example.org"].subject == "El veredicto sobre un plan de acción"
+
+
+def test_who_has_left_is_not_told_the_verdict(session, settings, plan, captains):
+    session.execute(update(RoleGrant).values(ended_at=NOW))
+    tell_of_verdict(session, settings, plan)
+    assert told(session) == {}

@@ -150,6 +150,16 @@ def test_options_narrow_down_what_is_counted(given, porchlight, tmp_path):
     assert len({*sums}) == 4
 
 
+def test_days_that_have_not_come_are_left_out(given, porchlight, tmp_path):
+    folder, outline = given
+    out = tmp_path / "cells.geojson"
+    code, said = porchlight(
+        "analyse", folder, "--ground", outline, "--out", str(out), "--to", "2999-12-31"
+    )
+    assert code == 0, said
+    assert "2999-12-31" not in out.read_text()
+
+
 def test_what_is_stored_is_analysed_without_leaving_anything_behind(
     city, porchlight, tmp_path, monkeypatch
 ):
@@ -208,6 +218,10 @@ def flat(said):
         (
             ["{given}", "--out", "{tmp}/a.csv", "--from", "2024-03-01", "--to", "2024-02-01"],
             "after",
+        ),
+        (
+            ["{given}", "--out", "{tmp}/a.csv", "--from", "2999-01-01", "--to", "2999-02-01"],
+            "not over yet",
         ),
         (
             ["{given}", "--out", "{tmp}/a.csv", "--ground", "{ground}", "--area", "1"],

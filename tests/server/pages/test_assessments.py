@@ -99,7 +99,7 @@ def drafted(client, plan, **values):
     assert answer.status_code == 303, answer.text
 
 
-def judged(engine):
+def judged(engine, settings):
     """As the daily job and those it asks for do, when the time has come."""
     with Session(engine) as session:
         due = max(one.design.due for one in assessments.of_plan(session, 1) if one.fixed_at)
@@ -109,7 +109,7 @@ def judged(engine):
         session.commit()
         waiting = assessments.waiting(session)
     for id in waiting:
-        judge_by_job(engine, id)
+        judge_by_job(engine, settings, id)
 
 
 def test_a_captain_writes_an_assessment_and_fixes_it(client, engine, plan, act):
@@ -178,7 +178,7 @@ def test_a_late_assessment_says_so_for_ever(client, engine, plan, act):
     assert "Written after the start." in shown(client, plan)
 
 
-def test_each_reads_of_the_verdict_what_is_theirs(client, engine, plan, act):
+def test_each_reads_of_the_verdict_what_is_theirs(client, engine, plan, act, settings):
     act(Role.CAPTAIN)
     drafted(client, plan)
     post(client, plan, "/fix")
@@ -193,7 +193,7 @@ def test_each_reads_of_the_verdict_what_is_theirs(client, engine, plan, act):
         }
         fill(session, made.design, grounds, **counts)
         session.commit()
-    judged(engine)
+    judged(engine, settings)
     with Session(engine) as session:
         found = session.scalar(select(AssessmentVerdict.found))
     before, after = found["numbers"]["control"]
@@ -231,7 +231,7 @@ def test_each_reads_of_the_verdict_what_is_theirs(client, engine, plan, act):
     assert answer.headers["location"].endswith("notice=asked")
     answer = post(client, plan, "/again", **again, reason="Once more.")
     assert answer.headers["location"].endswith("notice=already")
-    judged(engine)
+    judged(engine, settings)
     page = shown(client, plan)
     assert page.count('class="assess-told') == 2
     assert "The file of May was missing." in page
@@ -316,11 +316,11 @@ def test_two_who_write_at_once_write_one_draft_and_fix_it_once(client, engine, p
     assert abs(grounds.ring.area / ring - 1) < 0.01
 
 
-def test_the_store_defers_a_job_for_each_verdict(client, engine, plan, act):
+def test_the_store_defers_a_job_for_each_verdict(client, engine, plan, act, settings):
     act(Role.CAPTAIN)
     drafted(client, plan)
     post(client, plan, "/fix")
-    judged(engine)
+    judged(engine, settings)
     with Session(engine) as session:
         (id,) = session.scalars(select(AssessmentVerdict.id)).all()
         deferred = session.execute(
@@ -328,6 +328,6 @@ def test_the_store_defers_a_job_for_each_verdict(client, engine, plan, act):
         ).scalars()
         assert [*deferred] == [str(id)]
         session.execute(text("SELECT 1"))
-    judge_by_job(engine, id)
+    judge_by_job(engine, settings, id)
     with Session(engine) as session:
         assert session.scalars(select(Assessment.late)).all() == [False]
