@@ -163,7 +163,7 @@ class ReportLoader(Loader):
         return super().replacement(column, staged)
 
     def finish(self) -> None:
-        """Count the tallies anew, which also tells the open maps."""
+        """Count the tallies anew, which also tells the open maps, and bring the needs up to date."""
         super().finish()
         self.connection.execute("SET LOCAL porchlight.bulk = 'off'")
         if not self.counts["inserted"] + self.counts["updated"]:
@@ -171,6 +171,7 @@ class ReportLoader(Loader):
         # Writers wait here for a moment, so that no report is counted twice or not at all.
         self.connection.execute("LOCK TABLE report_tally IN SHARE ROW EXCLUSIVE MODE")
         self.connection.execute("SELECT report_tally_recount()")
+        self.connection.execute("SELECT needs_catch_up()")
 
     def _with_areas(self, records: pa.Table) -> pa.Table:
         x, y = _coordinates(records)

@@ -22,6 +22,7 @@ from data.models.hot_spot import AnalysisState, HotSpotRun
 from data.models.import_run import ImportRun, RejectedRow
 from data.models.mail import Mail
 from data.models.moderation import HiddenWords, ReportHold, ReviewState, TextAppeal, TextReview
+from data.models.need import Need, NeedReport
 from data.models.parcel import LandUse, Parcel
 from data.models.person import (
     Attempt,
@@ -43,6 +44,7 @@ from data.models.plan import (
     PlanTask,
 )
 from data.models.police_incident import PoliceIncident
+from data.models.priority import DarkRun, NeedRank, WeightsVersion
 from data.models.report import (
     EventKind,
     Report,
@@ -94,6 +96,7 @@ __all__ = [
     "Category",
     "CategoryTarget",
     "Corner",
+    "DarkRun",
     "Department",
     "DiscardedPhoto",
     "EventKind",
@@ -117,6 +120,9 @@ __all__ = [
     "Meeting",
     "MeetingDate",
     "MemberContact",
+    "Need",
+    "NeedRank",
+    "NeedReport",
     "Nudge",
     "Organization",
     "Pace",
@@ -171,5 +177,6 @@ __all__ = [
     "WatchBoundary",
     "WatchInvitation",
     "WatchWords",
+    "WeightsVersion",
     "WordsField",
 ]

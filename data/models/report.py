@@ -34,6 +34,7 @@ class Report(Imported, Base):
     block watch are the result of a spatial join kept by triggers, which is why they carry no foreign
     keys: those that everybody reads of the public position, the exact ones of the exact position.
     `held_from`, which a trigger keeps, is where a report stood that a moderator took out of sight.
+    `street_light_id` is the pole that the reporter picked.
     """
 
     __tablename__ = "report"
@@ -72,6 +73,9 @@ class Report(Imported, Base):
     on_behalf_of_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("block_watch.id", ondelete="SET NULL")
     )
+    street_light_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("street_light.id", ondelete="SET NULL")
+    )
 
     __table_args__ = (
         ForeignKeyConstraint(["category_code", "kind"], ["category.code", "category.kind"]),
@@ -103,6 +107,7 @@ class Report(Imported, Base):
         Index(None, "duplicate_of_id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index(None, "reporter_id", postgresql_where=text("reporter_id IS NOT NULL")),
         Index(None, "on_behalf_of_id", postgresql_where=text("on_behalf_of_id IS NOT NULL")),
+        Index(None, "street_light_id", postgresql_where=text("street_light_id IS NOT NULL")),
         Index(None, "exact_geom", postgresql_using="gist"),
         Index(None, "public_geom", postgresql_using="gist"),
     )  # fmt: skip
