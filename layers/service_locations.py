@@ -12,6 +12,7 @@ _TYPES = (
     ("food_shelter", "basket-fill", N_("Food and shelter")),
     ("place_of_worship", "bell-fill", N_("Place of worship")),
     ("city_office", "building-fill", N_("City office")),
+    ("shop", "bag-fill", N_("Shop")),
     ("other", "geo-alt-fill", N_("Other services")),
 )
 

@@ -21,6 +21,7 @@ class LocationType(StrEnum):
     FOOD_SHELTER = "food_shelter"
     PLACE_OF_WORSHIP = "place_of_worship"
     CITY_OFFICE = "city_office"
+    SHOP = "shop"
     OTHER = "other"
 
 

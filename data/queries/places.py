@@ -137,6 +137,7 @@ _WORDS_FOR: Mapping[str, str] = {
     LocationType.FOOD_SHELTER: "food pantry shelter comida refugio",
     LocationType.PLACE_OF_WORSHIP: "church iglesia",
     LocationType.CITY_OFFICE: "city office oficina ciudad",
+    LocationType.SHOP: "shop store market tienda mercado",
 }
 """What people call each sort of service location when they do not know its name."""
 

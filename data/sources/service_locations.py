@@ -27,6 +27,7 @@ TYPES = (
     (LocationType.HEALTH, "health|clinic|hospital|medical"),
     (LocationType.FOOD_SHELTER, "food|pantry|shelter|meal|housing"),
     (LocationType.PLACE_OF_WORSHIP, "church|worship|mosque|synagogue|temple|faith|ministr"),
+    (LocationType.SHOP, "shop|store|market|grocer|pharmacy|restaurant|gas station"),
     (LocationType.CITY_OFFICE, "city|office|hall|government|court"),
 )
 """Our type -> words by which a file's type is known. The first that fits decides."""
