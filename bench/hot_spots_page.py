@@ -49,7 +49,7 @@ VIEWS = {
     "the city, the last year": (True, ""),
     "one neighbourhood, the last year": (True, "area={area}"),
     "the city, one kind in the dark": (True, "kind=lighting&light=dark"),
-    "the city, compared with the year before": (True, "then_from=2023-01-01&then_to=2023-12-31"),
+    "the city, compared with the year before": (True, "then_from=2023-01-01&then_to=2023-12-30"),
     "the city, six years": (True, "from=2019-01-01&to=2024-12-29"),
 }
 """Whether it is an administrator's, and the address."""
