@@ -43,6 +43,7 @@ from server.pages import moderation as moderation_page
 from server.pages import people as people_page
 from server.pages import photos as photo_page
 from server.pages import plans as plan_pages
+from server.pages import pole_imports as pole_import_pages
 from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
@@ -52,6 +53,7 @@ from server.pages import watch_words as words_pages
 from server.pages import work as work_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
+from server.pole_imports import MOST_BYTES as POLE_FILE_BYTES
 from server.positions import Positions
 from server.settings import Settings
 from server.upkeep import upkeep
@@ -154,7 +156,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         Front,
         max_body_bytes=settings.max_body_bytes,
-        larger={"/report": PHOTOS_LIMIT * BYTES_LIMIT + settings.max_body_bytes},
+        larger={
+            "/report": PHOTOS_LIMIT * BYTES_LIMIT + settings.max_body_bytes,
+            "/desk/lights/import": POLE_FILE_BYTES + settings.max_body_bytes,
+        },
         fallback=settings.language,
     )
     app.add_middleware(tiles.Tiles, drawing=drawing)
@@ -180,6 +185,7 @@ def create_app(settings: Settings) -> FastAPI:
         words_pages,
         walk_pages,
         work_pages,
+        pole_import_pages,
         hot_spot_pages,
         plan_pages,
         plan_new,

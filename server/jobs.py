@@ -30,6 +30,7 @@ from server.following import tell_all
 from server.hot_spots import find_by_job
 from server.nudges import nudge
 from server.plans import remind
+from server.pole_imports import apply_by_job, read_by_job
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,14 @@ def create_app(settings: Settings, engine: Engine) -> App:
     @made.task(name="find_hot_spots", queue="analysis", retry=GrowingWaits())
     def find_hot_spots(id: int) -> None:
         find_by_job(engine, settings, id)
+
+    @made.task(name="read_poles", queue="analysis", retry=GrowingWaits())
+    def read_poles(id: int) -> None:
+        read_by_job(engine, id)
+
+    @made.task(name="apply_poles", queue="analysis", retry=GrowingWaits())
+    def apply_poles(id: int) -> None:
+        apply_by_job(engine, id)
 
     @made.periodic(cron="41 4 * * *")
     @made.task(name="judge_due", queue="analysis", lock="judge_due")

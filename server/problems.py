@@ -125,6 +125,7 @@ async def _kept(request: Request, problem: Problem) -> Kept | None:
         form = (await request.form()).multi_items()
     except HTTPException:  # it can not be read
         form = []
+    await request.close()  # its files
     signs_in = any(name in _SECRET and value for name, value in form)
     if signs_in and problem.status != 401:
         return None  # without the password there is nothing to send again

@@ -1,0 +1,2 @@
+// The desk.
+document.querySelector("[data-focus]")?.focus();
