@@ -78,6 +78,15 @@ from data.models.work import (
     ResponseTemplate,
     SavedFilter,
 )
+from data.models.work_plan import (
+    Crew,
+    Depot,
+    PlanAsked,
+    PlanState,
+    UnitCost,
+    WorkPlan,
+    WorkPlanNeed,
+)
 
 __all__ = [
     "Address",
@@ -96,8 +105,10 @@ __all__ = [
     "Category",
     "CategoryTarget",
     "Corner",
+    "Crew",
     "DarkRun",
     "Department",
+    "Depot",
     "DiscardedPhoto",
     "EventKind",
     "FixAnswer",
@@ -132,10 +143,12 @@ __all__ = [
     "PhotoAppeal",
     "PhotoState",
     "Plan",
+    "PlanAsked",
     "PlanFigures",
     "PlanNote",
     "PlanPartner",
     "PlanReport",
+    "PlanState",
     "PlanStep",
     "PlanTask",
     "PoleChange",
@@ -170,6 +183,7 @@ __all__ = [
     "TextReview",
     "Told",
     "TransitStop",
+    "UnitCost",
     "VacantLot",
     "Walk",
     "WalkAnswer",
@@ -179,4 +193,6 @@ __all__ = [
     "WatchWords",
     "WeightsVersion",
     "WordsField",
+    "WorkPlan",
+    "WorkPlanNeed",
 ]
