@@ -135,11 +135,23 @@ def _part_within(
     x, y = np.meshgrid(
         corner_m[0] + spacing_m * np.arange(shape[1]), corner_m[1] + spacing_m * np.arange(shape[0])
     )
+    within = shapely.contains_xy(area, x, y).astype(np.float64)
+    # Only squares that the border runs through are in part within.
+    border = shapely.get_coordinates(shapely.segmentize(area.boundary, spacing_m / 2))
+    crossed = np.zeros((shape[0] + 2, shape[1] + 2), np.bool_)
+    column, row = (np.rint((border - corner_m) / spacing_m).astype(np.int64) + 1).T
+    for up, across in product((-1, 0, 1), repeat=2):
+        crossed[np.clip(row + up, 0, shape[0] + 1), np.clip(column + across, 0, shape[1] + 1)] = (
+            True
+        )
+    crossed = crossed[1:-1, 1:-1]
     steps = (np.arange(_FINE) - (_FINE - 1) / 2) / _FINE * spacing_m
-    within = np.zeros(shape)
-    for east, north in product(steps, steps):
-        within += shapely.contains_xy(area, x + east, y + north)
-    return within / _FINE**2
+    fine_x, fine_y = (
+        at[crossed][:, None] + shift.ravel()
+        for at, shift in zip((x, y), np.meshgrid(steps, steps), strict=True)
+    )
+    within[crossed] = shapely.contains_xy(area, fine_x, fine_y).mean(axis=1)
+    return within
 
 
 def _smoothed(nodes: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:
