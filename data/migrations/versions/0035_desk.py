@@ -81,8 +81,8 @@ CREATE TRIGGER light_result_kept BEFORE UPDATE OR DELETE ON light_result
 CREATE TRIGGER light_result_not_emptied BEFORE TRUNCATE ON light_result
     FOR EACH STATEMENT EXECUTE FUNCTION light_result_keep();
 ALTER TABLE light_result ENABLE ROW LEVEL SECURITY;
-CREATE POLICY read ON light_result FOR SELECT 
-    USING ('lighting' = ANY (ARRAY(SELECT unnest(visitor_desk_kinds()))));
+CREATE POLICY read ON light_result FOR SELECT
+    USING ('lighting' = ANY (ARRAY(SELECT kind FROM visitor_works_in())));
 GRANT SELECT ON light_result TO {WEB};
 """
 
