@@ -78,6 +78,7 @@ from data.models.work import (
     ResponseTemplate,
     SavedFilter,
 )
+from data.models.work_order import WorkOrder, WorkOrderEvent, WorkOrderPhoto
 from data.models.work_plan import (
     Crew,
     Depot,
@@ -193,6 +194,9 @@ __all__ = [
     "WatchWords",
     "WeightsVersion",
     "WordsField",
+    "WorkOrder",
+    "WorkOrderEvent",
+    "WorkOrderPhoto",
     "WorkPlan",
     "WorkPlanNeed",
 ]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from data.models.base import Base, Key
 from data.models.enumeration import enumeration
 from geo.statuses import Status
+from geo.work_orders import Visit
 from geo.working_days import MOST_DAYS
 
 NOTE_LIMIT = 2_000
@@ -55,13 +56,20 @@ class CategoryTarget(Base):
 
 
 class ResponseTemplate(Base):
-    """Words that fit many reports, to begin a public note with. Of any category where none is named."""
+    """Words that fit many reports, to begin a public note with. Of any category where none is named.
+
+    Attributes
+    ----------
+    visit : Visit or None
+        What work orders say with these words.
+    """
 
     __tablename__ = "response_template"
 
     id: Mapped[Key]
     status: Mapped[Status] = mapped_column(enumeration(Status, "report_status"))
     category_code: Mapped[str | None] = mapped_column(ForeignKey("category.code"))
+    visit: Mapped[Visit | None] = mapped_column(enumeration(Visit, "visit"), unique=True)
     english: Mapped[str]
     spanish: Mapped[str]
 
