@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from data.models import (
     Area,
     BlockWatch,
     LayerChange,
+    Plan,
     PoliceIncident,
     Report,
     ReportEvent,
@@ -134,6 +135,24 @@ def test_reports_follow_a_border_that_moves(session, city):
     assert areas_of(session, report)[0] is None
     session.execute(update(Area).where(Area.name == "East").values(geom=box(1, 0, 4, 2)))
     assert areas_of(session, report)[0] == city["East"]
+
+
+def test_plans_follow_a_border_that_moves(session, city):
+    plan = session.scalar(
+        insert(Plan).values(title="By night", place=box(1.4, 0.9, 1.6, 1.1)).returning(Plan.id)
+    )
+
+    def lies_in():
+        found = select(Plan.neighbourhood_id, Plan.council_district_id).where(Plan.id == plan)
+        return session.execute(found).one()
+
+    assert lies_in() == (city["West"], city["1"])
+    session.execute(update(Area).where(Area.name == "West").values(geom=box(0, 0, 1, 2)))
+    assert lies_in() == (None, city["1"])
+    session.execute(update(Area).where(Area.name == "East").values(geom=box(1, 0, 4, 2)))
+    assert lies_in() == (city["East"], city["1"])
+    session.execute(delete(Area).where(Area.name == "East"))
+    assert lies_in() == (None, city["1"])
 
 
 def test_reports_follow_a_watch_that_is_drawn_redrawn_and_given_up(session, city):
