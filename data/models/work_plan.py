@@ -119,6 +119,8 @@ class WorkPlan(Base):
         What was found, as `server.work_plans` writes it; None before.
     routes : dict or None
         The crews' days, as `server.work_plans` writes them; None before.
+    distances : bytes or None
+        Metres between depots and stops of the routes: int32, row by row, in the order of its places.
     asked : PlanAsked or None
         A job by a trigger.
     asked_at_version : int or None
@@ -151,6 +153,7 @@ class WorkPlan(Base):
     )
     solution: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     routes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    distances: Mapped[bytes | None]
     asked: Mapped[PlanAsked | None] = mapped_column(enumeration(PlanAsked, "work_plan_asked"))
     asked_at_version: Mapped[int | None]
     progress: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))

@@ -19,45 +19,34 @@ KIND = postgresql.ENUM(name="report_kind", create_type=False)
 STATE = postgresql.ENUM("draft", "issued", "closed", name="work_plan_state", create_type=False)
 ASKED = postgresql.ENUM("optimum", "routes", name="work_plan_asked", create_type=False)
 
-PLAN = "SELECT FROM work_plan WHERE work_plan.id = work_plan_id"
+WORKS_ON = "kind = ANY (ARRAY(SELECT mine.kind FROM visitor_works_in() AS mine))"
+PLANS = (
+    "kind = ANY (ARRAY(SELECT mine.kind FROM visitor_works_in() AS mine "
+    "WHERE mine.council_district_id IS NULL))"
+)
+OF_CATEGORY = "EXISTS (SELECT FROM category WHERE code = category_code AND {})"
 
 RULES = f"""
--- Whether the visitor works on a kind, in all of the city or in one district.
-CREATE FUNCTION visitor_works_on(of_kind report_kind) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT visitor_is_strong() AND EXISTS (
-        SELECT FROM role_grant AS held LEFT JOIN department ON department.id = held.department_id
-        WHERE held.person_id = visitor() AND held.ended_at IS NULL AND (
-            held.role = 'administrator'
-            OR (held.role = 'staff' AND of_kind = ANY (department.kinds)))
-    )
-$$;
-
--- Whether the visitor works on a kind in all of the city.
-CREATE FUNCTION visitor_plans(of_kind report_kind) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT visitor_may('work', of_kind, NULL, NULL, NULL)
-$$;
-
 ALTER TABLE depot ENABLE ROW LEVEL SECURITY;
-CREATE POLICY read ON depot FOR SELECT USING (
-    (SELECT visitor_works_on('lighting') OR visitor_works_on('cleanup')));
-CREATE POLICY keep ON depot USING (
-    (SELECT visitor_plans('lighting') OR visitor_plans('cleanup')));
+CREATE POLICY read ON depot FOR SELECT USING (EXISTS (
+    SELECT FROM visitor_works_in() AS mine WHERE mine.kind IN ('lighting', 'cleanup')));
+CREATE POLICY keep ON depot USING (EXISTS (
+    SELECT FROM visitor_works_in() AS mine
+    WHERE mine.kind IN ('lighting', 'cleanup') AND mine.council_district_id IS NULL));
 
 ALTER TABLE crew ENABLE ROW LEVEL SECURITY;
-CREATE POLICY read ON crew FOR SELECT USING (visitor_works_on(kind));
-CREATE POLICY keep ON crew USING (visitor_plans(kind));
+CREATE POLICY read ON crew FOR SELECT USING ({WORKS_ON});
+CREATE POLICY keep ON crew USING ({PLANS});
 
 ALTER TABLE unit_cost ENABLE ROW LEVEL SECURITY;
-CREATE POLICY read ON unit_cost FOR SELECT USING (EXISTS (
-    SELECT FROM category WHERE code = category_code AND visitor_works_on(kind)));
-CREATE POLICY keep ON unit_cost USING (EXISTS (
-    SELECT FROM category WHERE code = category_code AND visitor_plans(kind)));
+CREATE POLICY read ON unit_cost FOR SELECT USING ({OF_CATEGORY.format(WORKS_ON)});
+CREATE POLICY keep ON unit_cost USING ({OF_CATEGORY.format(PLANS)});
 
 ALTER TABLE work_plan ENABLE ROW LEVEL SECURITY;
-CREATE POLICY plan ON work_plan USING (visitor_plans(kind));
+CREATE POLICY plan ON work_plan USING ({PLANS});
 ALTER TABLE work_plan_need ENABLE ROW LEVEL SECURITY;
-CREATE POLICY plan ON work_plan_need USING (EXISTS ({PLAN}));
+CREATE POLICY plan ON work_plan_need USING (
+    EXISTS (SELECT FROM work_plan WHERE work_plan.id = work_plan_id));
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON depot, crew, unit_cost, work_plan, work_plan_need TO {WEB};
 
@@ -145,6 +134,7 @@ def upgrade() -> None:
         ),
         sa.Column("solution", postgresql.JSONB),
         sa.Column("routes", postgresql.JSONB),
+        sa.Column("distances", sa.LargeBinary),
         sa.Column("asked", ASKED),
         sa.Column("asked_at_version", sa.Integer),
         sa.Column("progress", sa.SmallInteger, server_default=sa.text("0"), nullable=False),
@@ -205,7 +195,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("work_plan_need", "work_plan", "unit_cost", "crew", "depot"):
         op.drop_table(table)
-    op.execute("DROP FUNCTION work_plan_defer, visitor_plans, visitor_works_on")
+    op.execute("DROP FUNCTION work_plan_defer")
     ASKED.drop(op.get_bind())
     STATE.drop(op.get_bind())
 
