@@ -4,7 +4,7 @@ One light that is out is a lamp; three in a row are more often a circuit, a fuse
 leave a stretch that nobody can walk in the light.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,8 +103,9 @@ def dark_runs(
     starts = np.flatnonzero(breaks)
     ends = np.append(starts[1:], len(light))
     kept = is_dark[starts] & (ends - starts >= fewest)
+    corners = _corners(known, np.unique(line[starts[kept]]))
     found = [
-        _run(known, int(line[start]), light[start:end], along[start:end])
+        _run(known, int(line[start]), corners, light[start:end], along[start:end])
         for start, end in zip(starts[kept], ends[kept], strict=True)
     ]
     return tuple(sorted(found, key=lambda run: (-len(run.lights), run.street, run.line.coords[0])))
@@ -137,23 +138,42 @@ def _whole(streets: Sequence[LineString], names: Sequence[str]) -> _Streets:
     return _Streets(array, tuple(called), shapely.STRtree(array))
 
 
+Corners = Mapping[int, list[tuple[float, str]]]
+"""Index of a street -> metres along it and the name of the street that crosses there."""
+
+
+def _corners(known: _Streets, of: NDArray[np.intp]) -> Corners:
+    own, other = known.tree.query(known.lines[of], predicate="dwithin", distance=CORNER_M)
+    own = of[own]
+    # One that ends just short of this one meets it where it comes nearest.
+    meeting = shapely.intersection(known.lines[own], known.lines[other])
+    meeting = np.where(
+        shapely.is_empty(meeting),
+        shapely.get_point(shapely.shortest_line(known.lines[own], known.lines[other]), 0),
+        meeting,
+    )
+    points, pair = shapely.get_parts(meeting, return_index=True)
+    along = shapely.line_locate_point(known.lines[own[pair]], shapely.centroid(points))
+    found: dict[int, list[tuple[float, str]]] = {int(index): [] for index in of}
+    for mine, at, theirs in zip(own[pair], along, other[pair], strict=True):
+        if known.names[theirs] != known.names[mine]:
+            found[int(mine)].append((float(at), known.names[theirs]))
+    return found
+
+
 def _run(
-    known: _Streets, own: int, lights: NDArray[np.intp], along: NDArray[np.float64]
+    known: _Streets,
+    own: int,
+    corners: Corners,
+    lights: NDArray[np.intp],
+    along: NDArray[np.float64],
 ) -> DarkRun:
-    street, name = known.lines[own], known.names[own]
+    street = known.lines[own]
     start, end = float(along[0]), float(along[-1])
-    corners = [
-        (street.project(part.centroid), known.names[other])
-        for other in known.tree.query(street, predicate="dwithin", distance=CORNER_M)
-        if known.names[other] != name
-        for part in shapely.get_parts(
-            shapely.intersection(shapely.buffer(known.lines[other], CORNER_M), street)
-        )
-    ]
-    _at, from_corner = max((at for at in corners if at[0] <= start), default=(0.0, ""))
-    _at, to_corner = min((at for at in corners if at[0] >= end), default=(0.0, ""))
+    _at, from_corner = max((at for at in corners[own] if at[0] <= start), default=(0.0, ""))
+    _at, to_corner = min((at for at in corners[own] if at[0] >= end), default=(0.0, ""))
     if end - start < 1.0:  # lights that stand opposite each other have no street between them
         start, end = max(start - 0.5, 0.0), min(end + 0.5, street.length)
     line = substring(street, start, end)
     assert isinstance(line, LineString)
-    return DarkRun(name, tuple(lights.tolist()), line, from_corner, to_corner)
+    return DarkRun(known.names[own], tuple(lights.tolist()), line, from_corner, to_corner)
