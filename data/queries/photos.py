@@ -229,7 +229,8 @@ def unknown(session: Session, keys: Collection[str]) -> list[str]:
     found = session.scalars(
         text(
             "SELECT key FROM unnest(CAST(:keys AS text[])) AS stored (key) "
-            "WHERE NOT EXISTS (SELECT FROM photo WHERE photo.key = stored.key)"
+            "WHERE NOT EXISTS (SELECT FROM photo WHERE photo.key = stored.key) "
+            "AND NOT EXISTS (SELECT FROM work_order_photo AS taken WHERE taken.key = stored.key)"
         ),
         {"keys": list(keys)},
     )

@@ -346,7 +346,9 @@ def _is_stale(order: WorkOrder, wanted: Wanted) -> bool:
 
 def _brought(session: Session, order: WorkOrder, wanted: Wanted, by: Party) -> bool:
     """Bring the order to its state; False where a crew cannot, since another order has the need."""
-    values: dict[str, Any] = {"state": wanted.to, "outcome": wanted.outcome}
+    values: dict[str, Any] = {"state": wanted.to}
+    if wanted.to is not State.INSPECTED:
+        values["outcome"] = wanted.outcome
     if wanted.to is State.DONE:
         values["parts"] = wanted.parts if wanted.outcome is Outcome.NEEDS_PARTS else ""
     if wanted.to is State.DRAFT and order.state is State.DONE:
@@ -513,7 +515,7 @@ def assign(
                 service_minutes=stop.service_minutes,
             )
         )
-        told = ", ".join(filter(None, (crew, stop.day and stop.day.isoformat())))
+        told = ", ".join(filter(None, (crew, stop.day.isoformat() if stop.day else "")))
         session.execute(
             insert(WorkOrderEvent)
             .inline()
