@@ -17,8 +17,8 @@ SPEED_KMH = 30.0
 
 SEED = 20_260_514
 
-_ROUNDS = 1_250
-_ROUNDS_OF_MANY = 150_000
+_ROUNDS = 2_000
+_ROUNDS_OF_MANY = 240_000
 """Rounds of a search; of many stops fewer, since each takes longer."""
 
 _DAY_COSTS_M = 3_000
