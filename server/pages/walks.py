@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypedDict
 
@@ -23,16 +22,17 @@ from geo.categories import N_
 from geo.places import plain_text
 from geo.statuses import Status
 from geo.walks import QUESTIONS, Compared, Question, Sum, compared, not_looked_at
-from layers.atlas import Atlas, Mark, safe_json, view_of
+from layers.atlas import Atlas, Mark, view_of
 from layers.reports import Reports
 from layers.words import words
 from server import limits, visitors
 from server import walks as stops
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
 from server.languages import Language
+from server.offline import OfflinePart
 from server.pages.block_watches import belonging, kept, watch_atlas, watch_of
 from server.pages.map import STATUSES, raster
-from server.pages.page import STATIC, asset, page
+from server.pages.page import page
 from server.pages.report_form import (
     Choice,
     choices_of,
@@ -57,19 +57,24 @@ router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
 REPLAYED = "Idempotency-Replayed"
 
-SHELL = (
-    "porchlight.css",
-    "porchlight.js",
-    "porchlight.svg",
-    "report.css",
-    "theme.js",
-    "vendor/bootstrap/bootstrap.min.css",
-    "walk.css",
-    "walk.js",
-    "walk_outbox.js",
-    "walk_phone.js",
+PART = OfflinePart(
+    name="walk",
+    pages=r"^/walk/\d*$",  # the same for all members: nothing of them is private
+    files=(
+        "offline.js",
+        "porchlight.css",
+        "porchlight.js",
+        "porchlight.svg",
+        "report.css",
+        "theme.js",
+        "vendor/bootstrap/bootstrap.min.css",
+        "walk.css",
+        "walk.js",
+        "walk_outbox.js",
+        "walk_phone.js",
+    ),
+    modules={"offline.js": "offline.js", "outbox.js": "walk_outbox.js"},
 )
-"""What the pages under /walk/ are made of: all that a phone keeps, beside these pages themselves."""
 
 MOST_UNDECIDED = 20
 """Reports to be decided on that the page of a walk shows at a time."""
@@ -680,7 +685,7 @@ def _stop_page(
         token=token or secrets.token_urlsafe(16),
         is_sent=is_sent,
         atlas=made,
-        import_map=_import_map(made.modules),
+        import_map=PART.import_map(made.modules),
         words=_words(translate),
         map_words=json.dumps(words(translate)),
         limits={"note": STOP_NOTE_LIMIT, "address": LONGEST, "most": stops.MOST_STOPS},
@@ -690,11 +695,6 @@ def _stop_page(
 
 def _words(translate: Callable[[str], str]) -> str:
     return json.dumps({name: translate(message) for name, message in _WORDS.items()})
-
-
-def _import_map(modules: Mapping[str, str]) -> str:
-    own = {"porchlight/outbox.js": asset("walk_outbox.js")}
-    return safe_json({"imports": {**modules, **own}})
 
 
 async def _typed_stop(request: Request) -> dict[str, str]:
@@ -774,7 +774,7 @@ class PhonePage(TypedDict):
 def read_phone(request: Request) -> HTMLResponse:
     """Show which walks this phone keeps. The page itself knows of none."""
     translate = request.state.language.gettext
-    context = PhonePage(import_map=_import_map({}), words=_words(translate))
+    context = PhonePage(import_map=PART.import_map(), words=_words(translate))
     return page(request, "walk_phone.html", context)
 
 
@@ -782,39 +782,10 @@ def read_phone(request: Request) -> HTMLResponse:
 def read_manifest(request: Request) -> JSONResponse:
     """Describe the walk to phones that put it on their home screen."""
     _ = request.state.language.gettext
-    manifest = {
-        "id": "/walk/",
-        "name": _("Porchlight walks"),
-        "short_name": _("Walks"),
-        "lang": request.state.language.code,
-        "start_url": "/walk/",
-        "scope": "/walk/",
-        "display": "standalone",
-        "background_color": "#0c1a1f",
-        "theme_color": "#0e3a44",
-        "icons": [{"src": asset("porchlight.svg"), "sizes": "any", "type": "image/svg+xml"}],
-    }
-    return JSONResponse(
-        manifest,
-        headers={"Cache-Control": "no-cache", "Vary": "Accept-Language, Cookie"},
-        media_type="application/manifest+json",
-    )
+    return PART.manifest(request, name=_("Porchlight walks"), short_name=_("Walks"))
 
 
 @router.get("/walk/worker.js")
 def read_worker() -> Response:
-    """Give the service worker, which changes whenever something that it keeps does.
-
-    It lies beside the pages it serves, so that no browser lets it touch any other.
-    """
-    kept = [asset(path) for path in SHELL]
-    version = sha256("".join(kept).encode()).hexdigest()[:12]
-    code = (STATIC / "walk_worker.js").read_text()
-    return Response(
-        f"const VERSION = {json.dumps(version)};\nconst SHELL = {json.dumps(kept)};\n{code}",
-        media_type="text/javascript; charset=utf-8",
-        headers={
-            "Cache-Control": "no-cache",
-            "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
-        },
-    )
+    """Give the service worker of walks."""
+    return PART.worker()

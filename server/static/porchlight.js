@@ -17,13 +17,13 @@ document.body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
   if (status) status.textContent = target.firstElementChild?.textContent.replace(/\s+/g, " ") ?? "";
 });
 
-// Whoever signs out leaves no page of a walk on this device. Stops that wait to be sent stay: they hold
-// no name, and would be lost.
+// Whoever signs out leaves no page on this device that was kept for times without a connection. What waits to
+// be sent stays: it holds no name, and would be lost.
 for (const form of document.querySelectorAll('form[action="/sign-out"]')) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      const { forgetPages } = await import("./walk_outbox.js");
+      const { forgetPages } = await import("./offline.js");
       await forgetPages();
     } finally {
       form.submit();

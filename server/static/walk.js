@@ -4,6 +4,7 @@
 import {
   draftOf, keep, keepDraft, newKey, remove, removeDraft, send, waiting, wipe,
 } from "porchlight/outbox.js";
+import { keepPage, sender } from "porchlight/offline.js";
 
 const FEET = 3.28084;
 
@@ -361,23 +362,14 @@ function told({ sent, reports, undecided, trouble }) {
   return lines;
 }
 
-let sending = null;
-let timer = 0;
-
-/** Sends what waits, once at a time; what was said before stays. */
-async function sendAll(...before) {
-  while (sending) await sending.catch(() => {});
-  clearTimeout(timer);
-  sending = send(walk);
-  try {
-    const done = await sending;
+/** Sends what waits; what was said before stays. */
+const sendAll = sender(
+  () => send(walk),
+  async (done, ...before) => {
     say(...before, ...told(done));
-    if (done.retry) timer = setTimeout(sendAll, 1_000 * done.retry);
-  } finally {
-    sending = null;
     await show();
-  }
-}
+  },
+);
 
 for (const button of root.querySelectorAll("[data-wipe]")) {
   button.addEventListener("click", async () => {
@@ -403,16 +395,10 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && !outbox.hidden) sendAll();
 });
 
-/** Has the page open without a connection, too, and says so. */
-async function keepPage() {
-  if (!navigator.serviceWorker) return;
-  navigator.serviceWorker.addEventListener("message", ({ data }) => {
-    if (data?.kept) root.dataset.kept = "";
-    if (data?.kept && !state.textContent) say(words.ready);
-  });
-  await navigator.serviceWorker.register("/walk/worker.js", { scope: "/walk/" });
-  const { active } = await navigator.serviceWorker.ready;
-  active.postMessage({ keep: location.pathname });
+/** Says that the page opens without a connection, too. */
+function pageIsKept() {
+  root.dataset.kept = "";
+  if (!state.textContent) say(words.ready);
 }
 
 if (navigator.onLine) suggest();
@@ -422,7 +408,7 @@ try {
   const draft = await draftOf(walk);
   if (draft) fill(draft);
   if (navigator.onLine) {
-    keepPage().catch(() => {}); // without it the walk goes on with a connection
+    keepPage("walk", pageIsKept).catch(() => {}); // without it the walk goes on with a connection
     if (!outbox.hidden) await sendAll();
   }
 } catch {

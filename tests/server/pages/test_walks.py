@@ -25,7 +25,7 @@ from geo.roles import Role
 from geo.walks import QUESTIONS
 from server.app import create_app
 from server.languages import CODES, language
-from server.pages.walks import SHELL
+from server.pages.walks import PART
 from server.screening import screen
 from tests.people import person, signed_in
 from tests.places import IN_THE_WATCH, IN_WESTSIDE, OUTSIDE, box, found_city
@@ -469,7 +469,7 @@ class TestWhatPhonesKeep:
         assert answer.headers["cache-control"] == "no-cache"
         assert "connect-src 'self'" in answer.headers["content-security-policy"]
         kept = set(re.findall(r'"(/static/[^"]+)"', answer.text))
-        assert len(kept) == len(SHELL)
+        assert len(kept) == len(PART.files)
         form = client.get(f"/walk/{walk}").text.partition("<template>")
         rest = form[2].partition("</template>")[2]
         asked = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', form[0] + rest))

@@ -1,10 +1,10 @@
-// Serves the form of a walk where there is no connection: its page and what that is made of, and
-// nothing else. The page is the same for all members and holds nothing private. VERSION and SHELL are
-// written above by the server.
+// Serves one part of the site where there is no connection: those of its pages that asked to be kept, what
+// they are made of, and nothing else. PART, PAGES, VERSION and SHELL are written above by the server.
 
-const CACHE = `porchlight-walk-${VERSION}`;
-const HOME = "/walk/";
-const PAGE = /^\/walk\/\d*$/;
+const PREFIX = `porchlight-${PART}-`;
+const CACHE = PREFIX + VERSION;
+const HOME = `/${PART}/`;
+const PAGE = new RegExp(PAGES);
 const PATIENCE = 4_000; // milliseconds for a page; then the kept one is shown, if there is one
 
 self.addEventListener("install", (event) => {
@@ -20,7 +20,7 @@ self.addEventListener("install", (event) => {
 async function takeOver() {
   const cache = await caches.open(CACHE);
   for (const name of await caches.keys()) {
-    if (!name.startsWith("porchlight-walk-") || name === CACHE) continue;
+    if (!name.startsWith(PREFIX) || name === CACHE) continue;
     const kept = await (await caches.open(name)).keys();
     const pages = kept.map(({ url }) => new URL(url).pathname).filter((path) => PAGE.test(path));
     await Promise.all(pages.map((path) => cache.add(path).catch(() => {})));
