@@ -91,8 +91,8 @@ DARK_SHARE, DARK_AROUND_M, FEWEST_LIGHTS = 0.3, 500.0, 10
 """Share of the lights within half a kilometre that counts in full, likewise; of fewer lights none is told."""
 
 NEAR_M, MANY_NEAR = 100.0, 4
-AGE_TARGETS = 2.0
-"""Times its target after which age counts in full."""
+AGE_TARGETS = 8.0
+"""Times its target after which age counts in full; at its target it counts a third, at twice that a half."""
 
 INTEREST = 4.0
 """Times the usual number of reports that counts in full."""
@@ -107,8 +107,8 @@ STREET_LEVELS = (1.0, 0.6, 0.2)
 """Levels of a highway or boulevard, an arterial, and a local street, as `Street.rank` numbers them."""
 
 MANY_FAILURES = 2
-LATE_TIMES = 2.0
-"""Times the city's share of late work at which a neighbourhood's counts in full."""
+WAIT_TIMES = 2.0
+"""Times the city's wait at which a neighbourhood's counts in full."""
 
 MOST_UNSEEN_DAYS = 30.0
 """Days that are added at most for a neighbourhood where reports come late."""
@@ -144,14 +144,18 @@ class Facts:
         Homes within `HOMES_M`.
     night_p : ndarray of float
         Chance of as many incidents after dark around it, or more, if they fell anywhere.
+    night_seen, night_usual : ndarray of float
+        How many those are, and how many chance alone would put there.
+    night_police : ndarray of float
+        1 where those are police records, 0 where they are residents' reports.
     generators : ndarray of float
         Places within `GENERATORS_M` that people walk to: 1 for each that is open after dark, else 1/2.
     street : ndarray of float
         Rank of its street, 1 for the widest.
     failed : ndarray of float
         Times it was fixed in the two years before.
-    late : ndarray of float
-        Its neighbourhood's share of late work over the city's.
+    wait : ndarray of float
+        How many times as long as in the whole city its neighbourhood waits for work to be done.
     """
 
     hazard: NDArray[np.float64]
@@ -166,10 +170,13 @@ class Facts:
     usual: NDArray[np.float64]
     households: NDArray[np.float64]
     night_p: NDArray[np.float64]
+    night_seen: NDArray[np.float64]
+    night_usual: NDArray[np.float64]
+    night_police: NDArray[np.float64]
     generators: NDArray[np.float64]
     street: NDArray[np.float64]
     failed: NDArray[np.float64]
-    late: NDArray[np.float64]
+    wait: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.hazard)
@@ -228,7 +235,8 @@ def _run(facts: Facts) -> NDArray[np.float64]:
 
 
 def _age(facts: Facts) -> NDArray[np.float64]:
-    return _share(facts.waited + np.nan_to_num(facts.unseen), AGE_TARGETS * facts.target)
+    targets = np.maximum(facts.waited + np.nan_to_num(facts.unseen), 0.0) / facts.target
+    return _share(np.log2(1 + targets), np.log2(1 + AGE_TARGETS))
 
 
 def _voices(facts: Facts) -> NDArray[np.float64]:
@@ -258,7 +266,7 @@ _LEVELS: Mapping[Factor, Callable[[Facts], NDArray[np.float64]]] = MappingProxyT
         Factor.GENERATORS: lambda facts: _share(facts.generators, MANY_GENERATORS),
         Factor.STREET: _street,
         Factor.REPEATED: lambda facts: _share(facts.failed, MANY_FAILURES),
-        Factor.EQUITY: lambda facts: _share(facts.late - 1, LATE_TIMES - 1),
+        Factor.EQUITY: lambda facts: _share(facts.wait - 1, WAIT_TIMES - 1),
     }
 )
 

@@ -79,6 +79,30 @@ def homes_within(
     return found
 
 
+def shapes_within(
+    points_m: NDArray[np.float64], shapes: NDArray[np.object_], radius_m: float
+) -> NDArray[np.float64]:
+    """Count the shapes that come within a radius of each place.
+
+    Parameters
+    ----------
+    points_m : ndarray of float, shape (n, 2)
+        Metres, in the CRS of the shapes.
+    shapes : ndarray of shapely geometries
+    radius_m : float
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+    """
+    if not len(shapes) or not len(points_m):
+        return np.zeros(len(points_m))
+    point, _shape = shapely.STRtree(shapes).query(
+        shapely.points(points_m), predicate="dwithin", distance=radius_m
+    )
+    return np.bincount(point, minlength=len(points_m)).astype(np.float64)
+
+
 def least_near(
     points_m: NDArray[np.float64],
     lines: NDArray[np.object_],

@@ -7,6 +7,9 @@ A holiday on a Saturday is kept on the Friday before, one on a Sunday on the Mon
 from datetime import date, timedelta
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 _MONDAY, _THURSDAY, _SATURDAY, _SUNDAY = 0, 3, 5, 6
 _DAY = timedelta(days=1)
 _JUNETEENTH_SINCE = 2021
@@ -109,6 +112,38 @@ def overdue_before(today: date, working_days: int) -> date:
     while target_day(day, working_days) < today:
         day += _DAY
     return day
+
+
+def counted(after: NDArray[np.datetime64], until: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Count the working days after some days, up to others that are counted themselves.
+
+    Parameters
+    ----------
+    after, until : ndarray of datetime64[D]
+        Local dates.
+
+    Returns
+    -------
+    ndarray of float
+        So that `target_day(after, n)` is the first day for which this is n. Below 0 where `until` is
+        earlier.
+
+    Examples
+    --------
+    From a Friday to the Monday after it:
+
+    >>> days = np.array(["2026-03-06", "2026-03-09"], "datetime64[D]")
+    >>> counted(days[:1], days[1:]).tolist()
+    [1.0]
+    """
+    if not after.size:
+        return np.zeros(after.shape)
+    years = range(
+        int(min(after.min(), until.min()).astype(str)[:4]),
+        int(max(after.max(), until.max()).astype(str)[:4]) + 2,
+    )
+    free = np.array(sorted({day for year in years for day in holidays(year)}), "datetime64[D]")
+    return np.asarray(np.busday_count(after + 1, until + 1, holidays=free), np.float64)
 
 
 def _check(working_days: int) -> None:

@@ -426,10 +426,26 @@ def that_count(
     ).only(kept)
 
 
-def _happened(
+def read_happened(
     session: Session, asked: Asked, period: tuple[date, date], ground: Ground, zone: ZoneInfo
 ) -> Happened:
-    """Read what happened, and make incidents of it."""
+    """Read what happened, and make incidents of it.
+
+    Parameters
+    ----------
+    session : Session
+    asked : Asked
+    period : tuple of (date, date)
+        Local dates, both inclusive.
+    ground : Ground
+        As `ground_of` gives it.
+    zone : ZoneInfo
+        The city's.
+
+    Returns
+    -------
+    Happened
+    """
     codes = codes_of(asked)
     found = hot_spots.places(
         session,
@@ -508,13 +524,13 @@ def answer(
     read_at = datetime.now(UTC)
     ground = ground_of(session, asked)
     tell(10)
-    counting = _happened(session, asked, (asked.since, asked.until), ground, zone)
+    counting = read_happened(session, asked, (asked.since, asked.until), ground, zone)
     tell(40)
     laid = survey(ground, Look(asked.shape, float(asked.width_m)))
     sight = _seen(asked, laid, counting, zone)
     tell(65)
     if asked.then is not None:
-        before = _happened(session, asked, asked.then, ground, zone)
+        before = read_happened(session, asked, asked.then, ground, zone)
         middle = ground.area.centroid
         at = to_stored().transform(middle.x, middle.y)
         now, then = (

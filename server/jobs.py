@@ -31,6 +31,7 @@ from server.hot_spots import find_by_job
 from server.nudges import nudge
 from server.plans import remind
 from server.pole_imports import apply_by_job, read_by_job
+from server.priority import rank_by_job
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -154,13 +155,35 @@ def create_app(settings: Settings, engine: Engine) -> App:
     def judge(id: int) -> None:
         assessments.judge_by_job(engine, settings, id)
 
+    @made.task(name="solve_work_plan", queue="analysis", retry=GrowingWaits())
+    def solve_work_plan(id: int) -> None:
+        # Here, since solvers take memory that a server without plans need not hold.
+        from server.work_plans import solve_by_job  # noqa: PLC0415
+
+        solve_by_job(engine, settings, id)
+
     @made.periodic(cron="* * * * *")
     # No queueing lock: it would keep a job of a dead worker from being put back beside the next one.
     @made.task(name="tell_followers", queue="mail", lock="tell")
     def tell_followers(timestamp: int) -> None:
         tell_all(engine, settings)
 
+    _rank(made, settings, engine)
     return made
+
+
+def _rank(made: App, settings: Settings, engine: Engine) -> None:
+    """Add the jobs that rank needs."""
+
+    @made.task(name="rank_needs", queue="analysis", lock="rank_needs", retry=GrowingWaits())
+    def rank_needs() -> None:
+        rank_by_job(engine, settings)
+
+    # Needs grow older, and what is late gets later, without any change of a row.
+    @made.periodic(cron="29 9 * * *")
+    @made.task(name="rank_nightly", queue="analysis", lock="rank_needs")
+    def rank_nightly(timestamp: int) -> None:
+        rank_by_job(engine, settings)
 
 
 async def _put_back(app: App) -> None:

@@ -31,12 +31,12 @@ from geo.priority import (
 ORDINARY = {
     "hazard": 0, "fault": 1, "run": 1, "dark_share": 0, "near": 0, "waited": 0, "unseen": 0, "target": 5,
     "voices": 1, "usual": 0, "households": 0, "night_p": 1, "generators": 0, "street": 3, "failed": 0,
-    "late": 1,
+    "wait": 1, "night_seen": 0, "night_usual": 0, "night_police": 0,
 }  # fmt: skip
 WORSE = {
     "hazard": 1, "fault": 1, "run": 1, "dark_share": 1, "near": 1, "waited": 1, "unseen": 1, "target": -1,
     "voices": 1, "usual": -1, "households": 1, "night_p": -1, "generators": 1, "street": -1, "failed": 1,
-    "late": 1,
+    "wait": 1,
 }  # fmt: skip
 """Which way each fact makes a need worse."""
 
@@ -44,7 +44,8 @@ RANGES = {
     "hazard": (0, 1), "fault": (0, 1), "run": (1, 9), "dark_share": (0, 1), "near": (0, 9),
     "waited": (0, 90), "unseen": (0, 30), "target": (1, 60), "voices": (1, 40), "usual": (0, 20),
     "households": (0, 400), "night_p": (1e-9, 1), "generators": (0, 12), "street": (1, 3),
-    "failed": (0, 5), "late": (0, 4),
+    "failed": (0, 5), "wait": (0, 4), "night_seen": (0, 9), "night_usual": (0, 9),
+    "night_police": (0, 1),
 }  # fmt: skip
 
 
@@ -101,9 +102,11 @@ def needs(draw, kind=Kind.LIGHTING, least=2):
         (Factor.RUN, {"run": 3}, 1),
         (Factor.RUN, {"run": 1, "dark_share": 0.15}, 0.5),
         (Factor.RUN, {"run": 1, "dark_share": np.nan}, 0),
-        (Factor.AGE, {"waited": 5, "target": 5}, 0.5),
-        (Factor.AGE, {"waited": 2, "unseen": 3, "target": 5}, 0.5),
+        # log2(1 + 1) / log2(9) at the target day; log2(1 + 2) / log2(9) at twice that.
+        (Factor.AGE, {"waited": 5, "target": 5}, 0.315465),
+        (Factor.AGE, {"waited": 7, "unseen": 3, "target": 5}, 0.5),
         (Factor.AGE, {"waited": 40, "target": 5}, 1),
+        (Factor.AGE, {"waited": 99, "target": 5}, 1),
         (Factor.AGE, {"waited": 40, "target": np.nan}, 0),
         # log2(1 + 1) / log2(5); log2(1 + 3) / log2(5); a half of the usual: log2(1.5) / log2(5).
         (Factor.VOICES, {"voices": 1}, 0.430677),
@@ -123,8 +126,8 @@ def needs(draw, kind=Kind.LIGHTING, least=2):
         (Factor.STREET, {"street": 3}, 0.2),
         (Factor.STREET, {"street": np.nan}, 0),
         (Factor.REPEATED, {"failed": 1}, 0.5),
-        (Factor.EQUITY, {"late": 0.4}, 0),
-        (Factor.EQUITY, {"late": 1.5}, 0.5),
+        (Factor.EQUITY, {"wait": 0.4}, 0),
+        (Factor.EQUITY, {"wait": 1.5}, 0.5),
     ],
 )
 def test_a_level_is_what_was_worked_out_by_hand(factor, of, by_hand):
@@ -159,10 +162,10 @@ def test_a_quiet_neighbourhood_is_not_last_for_being_quiet():
 
 
 def test_a_score_is_the_sum_of_what_was_worked_out_by_hand():
-    # 20 for the danger, 10 for being out, 15/2 for the light beside it, 15/2 for the target day today,
+    # 20 for the danger, 10 for being out, 15/2 for the light beside it, 15/2 for twice the target,
     # 8 x .430677 for one voice, 4 x .2 for a local street.
     weights = np.array([20.0, 10, 15, 15, 8, 6, 10, 6, 4, 3, 3])
-    found = levels(Kind.LIGHTING, facts({"hazard": 1, "run": 2, "waited": 5}))
+    found = levels(Kind.LIGHTING, facts({"hazard": 1, "run": 2, "waited": 10}))
     ranking = rank(found, weights)
     assert ranking.parts[0] == pytest.approx([20, 10, 7.5, 7.5, 3.445412, 0, 0, 0, 0.8, 0, 0])
     assert ranking.score[0] == pytest.approx(49.245412)
@@ -266,7 +269,7 @@ def test_what_would_raise_a_need_is_said_with_how_far():
     assert by_factor[Factor.RUN].score == pytest.approx(now + 7.5, abs=1e-5)
     assert (by_factor[Factor.AGE].by, by_factor[Factor.AGE].score) == (
         5,
-        pytest.approx(now + 7.5, abs=1e-5),
+        pytest.approx(now + 15 * 0.315465, abs=1e-5),
     )
     assert by_factor[Factor.VOICES].by == 3
     assert by_factor[Factor.REPEATED].score == pytest.approx(now + 1.5, abs=1e-5)

@@ -3,7 +3,7 @@ import pytest
 import shapely
 
 from geo.exposure import Homes, Households
-from geo.surroundings import homes_within, least_near, within
+from geo.surroundings import homes_within, least_near, shapes_within, within
 
 HERE = np.array([[0.0, 0.0], [100.0, 0.0]])
 NONE = np.empty((0, 2))
@@ -37,3 +37,9 @@ def test_of_the_lines_within_reach_the_least_value_counts():
     lines = shapely.linestrings([[[0, 5], [9, 5]], [[0, 7], [9, 7]], [[0, 90], [9, 90]]])
     found = least_near(HERE, lines, np.array([3.0, 2.0, 1.0]), 20.0)
     assert found == pytest.approx([2.0, np.nan], nan_ok=True)
+
+
+def test_a_park_counts_where_its_edge_comes_within_the_radius():
+    parks = np.array([shapely.box(110, -5, 200, 5), shapely.box(-500, 0, -400, 9)], dtype=object)
+    assert shapes_within(HERE, parks, 10.0).tolist() == [0, 1]
+    assert shapes_within(HERE, parks[:0], 10.0).tolist() == [0, 0]

@@ -1,10 +1,18 @@
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.working_days import MOST_DAYS, holidays, is_working_day, overdue_before, target_day
+from geo.working_days import (
+    MOST_DAYS,
+    counted,
+    holidays,
+    is_working_day,
+    overdue_before,
+    target_day,
+)
 
 DAYS = st.dates(date(1990, 1, 1), date(2190, 1, 1))
 COUNTS = st.integers(1, 90)
@@ -61,3 +69,16 @@ def test_all_before_the_bound_are_overdue_and_nothing_from_it_on(today, n):
 def test_an_odd_number_of_days_is_refused(day, n):
     with pytest.raises(ValueError, match="working days"):
         target_day(day, n)
+
+
+@given(DAYS, COUNTS)
+def test_a_target_day_is_the_first_on_which_so_many_have_been_counted(day, days):
+    target = target_day(day, days)
+    since = np.array([day, day], "datetime64[D]")
+    until = np.array([target, target - timedelta(days=1)], "datetime64[D]")
+    assert counted(since, until).tolist() == [days, days - 1]
+
+
+def test_of_no_days_none_are_counted():
+    none = np.empty(0, "datetime64[D]")
+    assert counted(none, none).tolist() == []
