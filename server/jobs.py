@@ -136,14 +136,6 @@ def create_app(settings: Settings, engine: Engine) -> App:
     def find_hot_spots(id: int) -> None:
         find_by_job(engine, settings, id)
 
-    @made.task(name="read_poles", queue="analysis", retry=GrowingWaits())
-    def read_poles(id: int) -> None:
-        read_by_job(engine, id)
-
-    @made.task(name="apply_poles", queue="analysis", retry=GrowingWaits())
-    def apply_poles(id: int) -> None:
-        apply_by_job(engine, id)
-
     @made.periodic(cron="41 4 * * *")
     @made.task(name="judge_due", queue="analysis", lock="judge_due")
     def judge_due(timestamp: int) -> None:
@@ -155,13 +147,6 @@ def create_app(settings: Settings, engine: Engine) -> App:
     def judge(id: int) -> None:
         assessments.judge_by_job(engine, settings, id)
 
-    @made.task(name="solve_work_plan", queue="analysis", retry=GrowingWaits())
-    def solve_work_plan(id: int) -> None:
-        # Here, since solvers take memory that a server without plans need not hold.
-        from server.work_plans import solve_by_job  # noqa: PLC0415
-
-        solve_by_job(engine, settings, id)
-
     @made.periodic(cron="* * * * *")
     # No queueing lock: it would keep a job of a dead worker from being put back beside the next one.
     @made.task(name="tell_followers", queue="mail", lock="tell")
@@ -169,6 +154,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
         tell_all(engine, settings)
 
     _rank(made, settings, engine)
+    _plan(made, settings, engine)
     return made
 
 
@@ -184,6 +170,25 @@ def _rank(made: App, settings: Settings, engine: Engine) -> None:
     @made.task(name="rank_nightly", queue="analysis", lock="rank_needs")
     def rank_nightly(timestamp: int) -> None:
         rank_by_job(engine, settings)
+
+
+def _plan(made: App, settings: Settings, engine: Engine) -> None:
+    """Add the jobs of pole files and work plans."""
+
+    @made.task(name="read_poles", queue="analysis", retry=GrowingWaits())
+    def read_poles(id: int) -> None:
+        read_by_job(engine, id)
+
+    @made.task(name="apply_poles", queue="analysis", retry=GrowingWaits())
+    def apply_poles(id: int) -> None:
+        apply_by_job(engine, id)
+
+    @made.task(name="solve_work_plan", queue="analysis", retry=GrowingWaits())
+    def solve_work_plan(id: int) -> None:
+        # Here, since solvers take memory that a server without plans need not hold.
+        from server.work_plans import solve_by_job  # noqa: PLC0415
+
+        solve_by_job(engine, settings, id)
 
 
 async def _put_back(app: App) -> None:

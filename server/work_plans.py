@@ -1,0 +1,550 @@
+"""Work plans: what there is to choose from, the choice at once or the best one by a job, and crews' routes.
+
+Whatever a plan is made of is read as everybody who plans may read it, so that two who plan alike get the
+same plan (docs/adr/0024).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from data.models import Crew, PlanAsked, UnitCost, WorkPlan
+from data.queries import hot_spots, priority, work_plans
+from data.queries.work_plans import DepotPlace, OpenNeeds, PlanRefused
+from geo.budget import Bounds, Choice, Floor, Infeasible, Offer, in_order
+from geo.budget_greedy import greedy, share_at_least
+from geo.budget_optimum import optimum
+from geo.crs import to_city, to_stored
+from geo.demand import Around, shared
+from geo.exposure import Homes, Households
+from geo.kinds import Kind
+from geo.priority import FACTORS, GENERATORS_M, HOMES_M, Factor
+from geo.routes import Shift, routed, timed_route
+from geo.street_network import StreetNetwork
+from geo.sun import is_dark
+from geo.working_days import is_working_day
+from server.settings import Settings
+from server.work_plan_words import (
+    CREW_TIME,
+    FLOOR,
+    LOCKED_IN,
+    LOCKED_OUT,
+    MATERIAL,
+    MONEY,
+    NoPlanError,
+)
+
+logger = logging.getLogger(__name__)
+
+METHOD = 1
+"""Of choosing: raised whenever the same needs and bounds would be chosen from otherwise."""
+
+WORKING_SHARE = 0.75
+"""Of a crew's day that is left for work, when a quarter of it is driving: an assumption that the routes
+then put right, since they count each way."""
+
+USUAL_DAY_MINUTES = 480
+"""Of a crew, where none is known."""
+
+NIGHT_M, NIGHT_DAYS = 200.0, 365
+"""How near to a need, and since when, an incident after dark counts for the people it stands for."""
+
+MOST_STOPS = 300
+"""Needs that routes are made for at once."""
+
+BEST_S, PRICE_S = 60.0, 10.0
+"""Seconds for HiGHS: for the best plan, and for each of those without one of its bounds."""
+
+_SHARED = (Factor.HOUSEHOLDS, Factor.GENERATORS, Factor.NIGHT)
+"""Factors that are about people around, who are counted once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What a work plan chooses from, and within what.
+
+    Attributes
+    ----------
+    needs : OpenNeeds
+        Those whose category has a unit cost, and those that are locked.
+    offer : Offer
+    bounds : Bounds
+    limits : tuple of str
+        Names of the limits.
+    without_cost : dict of str to int
+        Open needs that were left out, by the category that has no unit cost.
+    """
+
+    needs: OpenNeeds
+    offer: Offer
+    bounds: Bounds
+    limits: tuple[str, ...]
+    without_cost: Mapping[str, int]
+
+
+def question(session: Session, plan: WorkPlan, now: datetime) -> Question:
+    """Read what a work plan chooses from.
+
+    Parameters
+    ----------
+    session : Session
+    plan : WorkPlan
+    now : datetime
+    """
+    factors = FACTORS[plan.kind]
+    found = work_plans.open_needs(session, plan.id, plan.kind, len(factors))
+    costs = work_plans.unit_costs(session, plan.kind)
+    known = np.array([code in costs for code in found.category], dtype=bool)
+    without: dict[str, int] = {}
+    for code in np.array(found.category)[~known].tolist() if len(found) else ():
+        without[code] = without.get(code, 0) + 1
+    needs = _some(found, known)
+    materials = sorted(plan.materials)
+    people = shared(needs.xy_m, _around(session, needs, factors, now))
+    own = [at for at, factor in enumerate(factors) if factor not in _SHARED]
+    return Question(
+        needs,
+        Offer(
+            needs.parts[:, own].sum(axis=1) + people.alone,
+            people.reach,
+            people.demand,
+            _costs(needs, costs, materials),
+        ),
+        Bounds(
+            np.array(
+                [
+                    plan.budget_cents,
+                    crew_minutes(session, plan.kind, plan.crew_days),
+                    *(plan.materials[name] for name in materials),
+                ],
+                np.float64,
+            ),
+            np.array([lock == "in" for lock in needs.lock], dtype=bool),
+            np.array([lock == "out" for lock in needs.lock], dtype=bool),
+            tuple(
+                Floor(
+                    area,
+                    (needs.council_district_id == int(area))
+                    | (needs.neighbourhood_id == int(area)),
+                    least,
+                )
+                for area, least in sorted(plan.floors.items())
+                if least > 0
+            ),
+        ),
+        (MONEY, CREW_TIME, *(MATERIAL + name for name in materials)),
+        MappingProxyType(without),
+    )
+
+
+def crew_minutes(session: Session, kind: Kind, days: int) -> int:
+    """Give the minutes of work that crew days hold, by the mean day of the crews of a kind."""
+    lengths = [crew.day_minutes for crew in work_plans.crews(session, kind, active=True)]
+    usual = sum(lengths) / len(lengths) if lengths else USUAL_DAY_MINUTES
+    return int(days * usual * WORKING_SHARE)
+
+
+def _some(needs: OpenNeeds, kept: NDArray[np.bool_]) -> OpenNeeds:
+    at = np.flatnonzero(kept).tolist()
+    return replace(
+        needs,
+        id=needs.id[at],
+        xy_m=needs.xy_m[at],
+        category=tuple(needs.category[i] for i in at),
+        neighbourhood_id=needs.neighbourhood_id[at],
+        council_district_id=needs.council_district_id[at],
+        opened_s=needs.opened_s[at],
+        rank=needs.rank[at],
+        parts=needs.parts[at],
+        lock=tuple(needs.lock[i] for i in at),
+    )
+
+
+def _costs(
+    needs: OpenNeeds, costs: Mapping[str, UnitCost], materials: Sequence[str]
+) -> NDArray[np.float64]:
+    rows = [
+        [
+            costs[code].cents,
+            costs[code].minutes,
+            *(costs[code].materials.get(name, 0) for name in materials),
+        ]
+        for code in needs.category
+    ]
+    return np.array(rows, np.float64).reshape(-1, 2 + len(materials))
+
+
+def _around(
+    session: Session, needs: OpenNeeds, factors: Sequence[Factor], now: datetime
+) -> list[Around]:
+    """Give homes, places and incidents around needs, with the points that the priority gave for them."""
+    if not len(needs):
+        return []
+    parts = {factor: needs.parts[:, factors.index(factor)] for factor in _SHARED}
+    walked_to = priority.walked_to(session)
+    homes, count = _homes(session, needs)
+    happened = work_plans.incidents(session, now - timedelta(days=NIGHT_DAYS))
+    at = (happened.at_s * 1000).astype("datetime64[ms]")
+    dark = happened.xy_m[is_dark(at, happened.lon, happened.lat)]
+    return [
+        Around(homes, count, HOMES_M, parts[Factor.HOUSEHOLDS]),
+        Around(walked_to.xy_m, walked_to.weights, GENERATORS_M, parts[Factor.GENERATORS]),
+        Around(dark, np.ones(len(dark)), NIGHT_M, parts[Factor.NIGHT]),
+    ]
+
+
+def _homes(session: Session, needs: OpenNeeds) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, high = needs.xy_m.min(axis=0) - HOMES_M, needs.xy_m.max(axis=0) + HOMES_M
+    (west, east), (south, north) = to_stored().transform(*np.array([low, high]).T)
+    found = hot_spots.homes(session, (west, south, east, north))
+    if isinstance(found, Homes):
+        return np.column_stack([found.x, found.y]), np.ones(len(found.x))
+    if isinstance(found, Households) and len(found.blocks):
+        middles = [block.representative_point() for block in found.blocks]
+        return (
+            np.array([(point.x, point.y) for point in middles]),
+            np.asarray(found.households, np.float64),
+        )
+    return np.empty((0, 2)), np.empty(0)
+
+
+# The choice ---------------------------------------------------------------------------------------
+
+
+def choose(session: Session, plan: WorkPlan, now: datetime) -> int:
+    """Choose at once, keep the choice, and give the plan's new version. Nothing is committed here.
+
+    Raises
+    ------
+    NoPlanError
+    PlanRefused
+    """
+    asked = question(session, plan, now)
+    start = time.perf_counter()
+    chosen = _within(asked, lambda: greedy(asked.offer, asked.bounds))
+    prices = [
+        (name, max(0.0, greedy(asked.offer, bounds).worth - chosen.worth))
+        for name, bounds in _without_each(asked)
+    ]
+    took_s = time.perf_counter() - start
+    return _keep(session, plan, asked, chosen, prices=prices, took_s=took_s)
+
+
+def _within(asked: Question, solve: Callable[[], Choice]) -> Choice:
+    try:
+        return solve()
+    except Infeasible as error:
+        raise NoPlanError(
+            error.why.value,
+            [asked.limits[limit] for limit in error.limits],
+            [(int(area), most) for area, most in error.floors],
+        ) from error
+
+
+def _without_each(asked: Question) -> list[tuple[str, Bounds]]:
+    """Give the bounds without each of them, by its name."""
+    bounds, found = asked.bounds, []
+    for at, name in enumerate(asked.limits):
+        limits = bounds.limits.copy()
+        limits[at] = np.inf
+        found.append((name, replace(bounds, limits=limits)))
+    for floor in bounds.floors:
+        others = tuple(other for other in bounds.floors if other is not floor)
+        found.append((FLOOR + floor.name, replace(bounds, floors=others)))
+    none = np.zeros(len(asked.needs), dtype=bool)
+    if bounds.locked_in.any():
+        found.append((LOCKED_IN, replace(bounds, locked_in=none)))
+    if bounds.locked_out.any():
+        found.append((LOCKED_OUT, replace(bounds, locked_out=none)))
+    return found
+
+
+def _keep(
+    session: Session,
+    plan: WorkPlan,
+    asked: Question,
+    chosen: Choice,
+    *,
+    prices: Sequence[tuple[str, float]],
+    took_s: float,
+) -> int:
+    needs, bounds = asked.needs, asked.bounds
+    # What is not ranked yet stands last in both lists.
+    by_rank = np.lexsort((needs.id, np.where(needs.rank > 0, needs.rank, np.inf)))
+    by_age = np.lexsort((needs.id, needs.opened_s))
+    compared = [
+        (name, in_order(asked.offer, bounds, order.tolist()))
+        for name, order in (("top", by_rank), ("oldest", by_age))
+    ]
+    limited = int(np.isfinite(bounds.limits).sum())
+    solution = {
+        "version": METHOD,
+        "method": chosen.method.value,
+        "worth": round(chosen.worth, 4),
+        "bound": round(chosen.bound, 4),
+        "gap": round(chosen.gap, 6),
+        "share_at_least": None if bounds.floors else round(share_at_least(limited), 4),
+        "seconds": round(took_s, 3),
+        "open": len(needs),
+        "items": int(chosen.chosen.sum()),
+        "all": round(asked.offer.worth(np.ones(len(needs), dtype=bool)), 4),
+        "spent": _named(asked.limits, chosen.spent),
+        "limits": _named(asked.limits, bounds.limits),
+        "floors": {floor.name: int(chosen.chosen[floor.members].sum()) for floor in bounds.floors},
+        "without_cost": dict(asked.without_cost),
+        "not_ranked": int((needs.rank == 0).sum()),
+        "comparisons": [
+            {
+                "name": name,
+                "worth": round(choice.worth, 4),
+                "items": int(choice.chosen.sum()),
+                "floors_missed": sum(
+                    bool(choice.chosen[floor.members].sum() < floor.least)
+                    for floor in bounds.floors
+                ),
+            }
+            for name, choice in compared
+        ],
+        "prices": [{"name": name, "gain": round(gain, 4)} for name, gain in prices],
+    }
+    return work_plans.keep(
+        session,
+        plan.id,
+        plan.version,
+        needs.id[chosen.chosen].tolist(),
+        solution=solution,
+        weights_version_id=needs.weights_version_id,
+    )
+
+
+def _named(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, int]:
+    return {name: int(value) for name, value in zip(names, values.tolist(), strict=True)}
+
+
+# Jobs ---------------------------------------------------------------------------------------------
+
+
+def solve_by_job(engine: Engine, settings: Settings, id: int) -> None:
+    """Find what is asked of a work plan, and keep it unless the plan is another by then.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        As the owner of the store.
+    settings : Settings
+    id : int
+        Of the plan.
+    """
+
+    def tell(percent: int) -> None:
+        with Session(engine) as session:
+            work_plans.advance(session, id, percent)
+            session.commit()
+
+    with Session(engine) as session:
+        plan = work_plans.begin(session, id)
+        if plan is None:
+            return
+        version = plan.version
+        try:
+            if plan.asked is PlanAsked.OPTIMUM:
+                _best(session, plan, datetime.now(UTC), tell)
+            else:
+                _route(session, plan, tell)
+            session.commit()
+        except PlanRefused:
+            session.rollback()
+        except Exception as error:
+            session.rollback()
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise  # tried again as soon as the database is back
+            logger.exception("Work plan %s could not be solved.", id)
+            work_plans.fail(session, id, version, type(error).__name__)
+            session.commit()
+
+
+def _best(session: Session, plan: WorkPlan, now: datetime, tell: Callable[[int], None]) -> None:
+    tell(5)
+    asked = question(session, plan, now)
+    start = time.perf_counter()
+
+    def solved(bounds: Bounds, most_s: float) -> Choice:
+        first = greedy(asked.offer, bounds)
+        return optimum(asked.offer, bounds, first, most_s=most_s, gap=1e-4)
+
+    chosen = _within(asked, lambda: solved(asked.bounds, BEST_S))
+    took_s = time.perf_counter() - start
+    each = _without_each(asked)
+    prices = []
+    for number, (name, bounds) in enumerate(each):
+        tell(40 + 60 * number // len(each))
+        prices.append((name, max(0.0, solved(bounds, PRICE_S).worth - chosen.worth)))
+    _keep(session, plan, asked, chosen, prices=prices, took_s=took_s)
+
+
+# Routes -------------------------------------------------------------------------------------------
+
+
+def _route(session: Session, plan: WorkPlan, tell: Callable[[int], None]) -> None:
+    """Make crews' days of what is chosen. The plan's routes say with which day they start."""
+    tell(10)
+    assert plan.routes is not None
+    start = date.fromisoformat(plan.routes["start"])
+    chosen = [need for need in work_plans.needs(session, plan.id) if need.chosen and need.is_open]
+    costs = work_plans.unit_costs(session, plan.kind)
+    # By rank: where there are more than can be routed, those that come first are.
+    stops = [need for need in chosen if need.category.code in costs][:MOST_STOPS]
+    crews = work_plans.crews(session, plan.kind, active=True)
+    used = {crew.depot_id for crew in crews}
+    depots = [depot for depot in work_plans.depots(session) if depot.id in used]
+    places = [(one.longitude, one.latitude) for one in depots]
+    places += [(one.longitude, one.latitude) for one in stops]
+    xy_m = np.column_stack(to_city().transform(*np.array(places, np.float64).reshape(-1, 2).T))
+    streets = priority.streets(session)
+    tell(30)
+    distances = StreetNetwork(streets.lines).distances(xy_m)
+    tell(50)
+    minutes = [costs[stop.category.code].minutes for stop in stops]
+    shifts = _shifts(crews, depots, plan.crew_days)
+    found = routed(
+        distances.metres,
+        len(depots),
+        [60 * one for one in minutes],
+        shifts,
+        importance=[stop.score or 0.0 for stop in stops],
+    )
+    calendar = _working_days(start, max((shift.days for shift in shifts), default=0))
+    days: list[dict[str, Any]] = []
+    for number, crew in enumerate(crews):
+        own = [route for route in found.routes if route.shift == number]
+        # What counts most is gone to first.
+        own.sort(key=lambda route: -max(stops[stop].score or 0.0 for stop in route.stops))
+        days += [
+            {
+                "crew": crew.id,
+                "name": crew.name,
+                "starts_at": crew.starts_at.isoformat("minutes"),
+                "minutes": crew.day_minutes,
+                "depot": shifts[number].depot,
+                "day": day.isoformat(),
+                "stops": [stops[stop].need_id for stop in route.stops],
+            }
+            for day, route in zip(calendar, own, strict=False)
+        ]
+    routes = {
+        "start": plan.routes["start"],
+        "by_street": round(distances.share_by_street, 4),
+        "depots": [{"name": one.name, "lon": one.longitude, "lat": one.latitude} for one in depots],
+        "needs": [stop.need_id for stop in stops],
+        "minutes": minutes,
+        "days": days,
+        "left": [stops[stop].need_id for stop in found.left]
+        + [need.need_id for need in chosen if need not in stops],
+    }
+    kept = np.rint(distances.metres).astype(np.int32)
+    work_plans.change(
+        session,
+        plan.id,
+        plan.version,
+        routes=_timed(routes, kept),
+        distances=kept.tobytes(),
+    )
+
+
+def _shifts(crews: Sequence[Crew], depots: Sequence[DepotPlace], days: int) -> list[Shift]:
+    """Share crew days out evenly, the first crews first."""
+    at = {depot.id: number for number, depot in enumerate(depots)}
+    return [
+        Shift(
+            at[crew.depot_id],
+            crew.day_minutes,
+            days // len(crews) + (number < days % len(crews)),
+        )
+        for number, crew in enumerate(crews)
+    ]
+
+
+def _working_days(start: date, count: int) -> list[date]:
+    found: list[date] = []
+    day = start
+    while len(found) < count:
+        if is_working_day(day):
+            found.append(day)
+        day += timedelta(days=1)
+    return found
+
+
+def _timed(routes: Mapping[str, Any], distances: NDArray[np.int32]) -> dict[str, Any]:
+    """Give routes with the times at which each day comes where."""
+    at = {need: number for number, need in enumerate(routes["needs"])}
+    service_s = [60 * minutes for minutes in routes["minutes"]]
+    days = []
+    for day in routes["days"]:
+        timed = timed_route(
+            [at[need] for need in day["stops"]],
+            day["depot"],
+            distances.astype(np.float64),
+            len(routes["depots"]),
+            service_s,
+        )
+        days.append(
+            {
+                **day,
+                "arrivals_s": list(timed.arrivals_s),
+                "back_s": timed.back_s,
+                "metres": timed.metres,
+            }
+        )
+    return {**routes, "days": days}
+
+
+def moved(plan: WorkPlan, need_id: int, to: int | None, position: int) -> dict[str, Any]:
+    """Give the routes of a plan with a stop moved to another place.
+
+    Parameters
+    ----------
+    plan : WorkPlan
+        With routes.
+    need_id : int
+    to : int or None
+        Number of the day; None takes it off all routes.
+    position : int
+        From 1. After the last one it comes last.
+
+    Returns
+    -------
+    dict
+        As `WorkPlan.routes`. A day may be longer by this than a crew's: its times say so.
+
+    Raises
+    ------
+    LookupError
+        Where the plan has no such stop or day.
+    """
+    routes = plan.routes
+    if not routes or plan.distances is None or need_id not in routes["needs"]:
+        raise LookupError(need_id)
+    if to is not None and not 0 <= to < len(routes["days"]):
+        raise LookupError(to)
+    days = [
+        {**day, "stops": [stop for stop in day["stops"] if stop != need_id]}
+        for day in routes["days"]
+    ]
+    left = [stop for stop in routes["left"] if stop != need_id]
+    if to is None:
+        left.append(need_id)
+    else:
+        days[to]["stops"].insert(max(position - 1, 0), need_id)
+    size = len(routes["depots"]) + len(routes["needs"])
+    distances = np.frombuffer(plan.distances, np.int32).reshape(size, size)
+    return _timed({**routes, "days": days, "left": left}, distances)
