@@ -169,7 +169,7 @@ def read_photo(request: Request, id: int, size: Size, session: Reading) -> Respo
     """Give a photo of a report to whoever may see it."""
     found = photos.files(session, id) if id <= LARGEST_ID else None
     session.close()  # no connection waits for the store of the files
-    return _file(request, found, size)
+    return photo_file(request, found, size)
 
 
 @router.get("/report/photos/{id:int}.webp")
@@ -177,10 +177,11 @@ def read_chosen(request: Request, id: int, session: Writing, album: str = "") ->
     """Give a photo to the form in which it was chosen."""
     found = photos.files(session, id, album) if album and id <= LARGEST_ID else None
     session.close()  # as above
-    return _file(request, found, Size.SMALL)
+    return photo_file(request, found, Size.SMALL)
 
 
-def _file(request: Request, found: Files | None, size: Size) -> Response:
+def photo_file(request: Request, found: Files | None, size: Size) -> Response:
+    """Answer with one of the files of a photo, or say that there is none for whoever asks."""
     _ = request.state.language.gettext
     try:
         content = store_of(request).get(found.key, size) if found else None

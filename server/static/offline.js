@@ -78,6 +78,13 @@ export async function keptPages(part, pattern) {
   return [...new Set(paths)].filter((path) => pattern.test(path));
 }
 
+/** Deletes one page that this phone keeps. */
+export async function forgetPage(part, path) {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(`${CACHES}${part}-`)) await (await caches.open(name)).delete(path);
+  }
+}
+
 /** Has the page open without a connection, too, and tells when it does. */
 export async function keepPage(part, told) {
   if (!navigator.serviceWorker) return;
