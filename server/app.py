@@ -32,6 +32,7 @@ from server.pages import account as account_page
 from server.pages import assessments as assessment_pages
 from server.pages import block_watches as block_watch_pages
 from server.pages import boundaries as boundary_pages
+from server.pages import crew as crew_pages
 from server.pages import feeds as feed_pages
 from server.pages import followed_area, plan_changes, plan_new, plan_notes, report_form
 from server.pages import following as following_pages
@@ -51,6 +52,7 @@ from server.pages import snapshot as snapshot_page
 from server.pages import walks as walk_pages
 from server.pages import watch_words as words_pages
 from server.pages import work as work_pages
+from server.pages import work_orders as order_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
 from server.pole_imports import MOST_BYTES as POLE_FILE_BYTES
@@ -159,6 +161,8 @@ def create_app(settings: Settings) -> FastAPI:
         larger={
             "/report": PHOTOS_LIMIT * BYTES_LIMIT + settings.max_body_bytes,
             "/desk/lights/import": POLE_FILE_BYTES + settings.max_body_bytes,
+            "/crew/marks": BYTES_LIMIT + settings.max_body_bytes,
+            "/crew/stops": BYTES_LIMIT + settings.max_body_bytes,
         },
         fallback=settings.language,
     )
@@ -185,6 +189,8 @@ def create_app(settings: Settings) -> FastAPI:
         words_pages,
         walk_pages,
         work_pages,
+        order_pages,
+        crew_pages,
         pole_import_pages,
         hot_spot_pages,
         plan_pages,
