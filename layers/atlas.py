@@ -128,6 +128,8 @@ class Options:
         CSS selector of the radio buttons that say which: point, line or polygon.
     marks : tuple of Mark
         What the modes "look" and "draw" mark with numbers.
+    pin : bool
+        Whether the mode "look" marks where the view opens.
     ground : tuple or None
         What the modes "look" and "cells" outline and go to in place of a pin, and its id.
     cells : str
@@ -149,6 +151,7 @@ class Options:
     drawn_field: str = "#drawn"
     shape_fields: str = "[name=shape]"
     marks: tuple[Mark, ...] = ()
+    pin: bool = True
     ground: tuple[Literal["area", "block_watch", "plan"], int] | None = None
     cells: str = ""
 
@@ -256,6 +259,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
             "shapes": options.shape_fields,
         },
         "marks": [asdict(mark) for mark in options.marks],
+        "pin": options.pin,
         "ground": dict([options.ground]) if options.ground else None,
         "cells": options.cells,
         "words": words(options.translate),

@@ -142,22 +142,31 @@ class Said:
     reason_fault: str = ""
 
 
-def look_atlas(code: str, view: View, settings: Settings, marks: Sequence[Mark] = ()) -> Atlas:
-    """Give the small map of one place.
+def look_atlas(
+    code: str,
+    view: View,
+    settings: Settings,
+    marks: Sequence[Mark] = (),
+    *,
+    pin: bool = True,
+) -> Atlas:
+    """Give the small map of one place, or of several that have numbers.
 
     Parameters
     ----------
     code : str
         Of the language.
     view : View
-        Its middle gets a pin.
     settings : Settings
     marks : sequence of Mark
         With numbers, beside the pin. On such a map nothing opens: whoever chooses among them has not
         sent the form yet.
+    pin : bool
+        Whether the middle of the view gets a pin.
     """
     options = Options(
         mode="look",
+        pin=pin,
         asset=asset,
         translate=language(code).gettext,
         raster=raster(settings),

@@ -86,7 +86,7 @@ export function start(map, base_, layers, config) {
   if (config.cells) hotSpots(map, config, notices);
   if (config.ground) {
     outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: !config.cells });
-  } else if (config.mode === "look") {
+  } else if (config.mode === "look" && config.pin) {
     pinAt(map.getCenter(), { interactive: false }).addTo(map);
   }
   for (const mark of config.marks) numberAt(mark).addTo(map);
