@@ -97,7 +97,7 @@ def limit(url: URL, folder: Path) -> dict[str, float]:
     values = {
         "key": "'bench ' || CAST(:k AS text)", "body_hash": "sha256(''::bytea)", "kind": f"(ARRAY[{kinds}])[:c]",
         "category": f"(ARRAY[{codes}])[:c]", "severity": "'serious'", "exact": point,
-        "public": point.replace(":x ", "(:x + 900) "), "address": "''", "home_address": "''", "public_text": "'It has been like this for some weeks.'", "text_waits": "false", "reporter_id": "NULL", "on_behalf_of_id": "NULL", "description": "'It has been like this for some weeks.'",
+        "public": point.replace(":x ", "(:x + 900) "), "address": "''", "home_address": "''", "public_text": "'It has been like this for some weeks.'", "text_waits": "false", "reporter_id": "NULL", "on_behalf_of_id": "NULL", "street_light_id": "NULL", "description": "'It has been like this for some weeks.'",
         "occurred_at": "NULL", "language": "NULL", "name": "''", "email": "''", "phone": "''", "reachable": "false",
     }  # fmt: skip
     submit = re.sub(r"(?<!:):([a-z_]+)", lambda found: values[found[1]], SUBMIT)

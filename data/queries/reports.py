@@ -99,6 +99,8 @@ class NewReport:
         The person who was signed in.
     on_behalf_of_id : int or None
         The block watch in whose name it is sent: that is named, and the person not.
+    street_light_id : int or None
+        The pole that was picked.
     """
 
     category: Category
@@ -113,6 +115,7 @@ class NewReport:
     contact: Contact = Contact()
     reporter_id: int | None = None
     on_behalf_of_id: int | None = None
+    street_light_id: int | None = None
     language: str | None = None
 
 
@@ -143,12 +146,13 @@ WITH used AS (
 ), made AS (
     INSERT INTO report (id, kind, category_code, severity, exact_geom, public_geom, address,
                         home_address, description, public_text, occurred_at, reporter_id,
-                        on_behalf_of_id)
+                        on_behalf_of_id, street_light_id)
     SELECT report_id, CAST(:kind AS report_kind), :category, CAST(:severity AS report_severity),
            ST_GeomFromWKB(:exact, 4326), ST_GeomFromWKB(CAST(:public AS bytea), 4326), :address,
            :home_address, :description, :public_text,
            least(coalesce(CAST(:occurred_at AS timestamptz), now()), now()),
-           CAST(:reporter_id AS bigint), CAST(:on_behalf_of_id AS bigint)
+           CAST(:reporter_id AS bigint), CAST(:on_behalf_of_id AS bigint),
+           CAST(:street_light_id AS bigint)
     FROM used
     RETURNING id, status, reported_at
 ), happened AS (
@@ -221,6 +225,7 @@ def submit(session: Session, new: NewReport, *, key: str, body_hash: bytes) -> S
                 "reachable": new.contact != Contact(),
                 "reporter_id": new.reporter_id,
                 "on_behalf_of_id": new.on_behalf_of_id,
+                "street_light_id": new.street_light_id,
             },
         ).one_or_none()
     except IntegrityError as error:

@@ -336,6 +336,8 @@ class _Loading:
                 for one in report.supports
             ],
         )
+        # Lights that were out and fixed before are part of the story, too.
+        self.session.execute(text("SELECT needs_catch_up()"))
 
     def _numbered(self, rows: Sequence[Row]) -> dict[str, int]:
         """Put in reports and give their ids by their numbers in the sample."""
