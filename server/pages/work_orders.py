@@ -423,22 +423,26 @@ def make_order(
         stop, _crew = _stop(session, typed, spoken, need_id=need, kind=kind, today=settings.today())
     except Unreadable as error:
         return _new(request, session, settings, need, typed=typed, fault=str(error))
-    drafted = work_orders.draft(session, worker.person_id, None, [stop])
-    if need not in drafted.made:
-        why = Why.NEED_IS_HELD if need in drafted.held else Why.NEED_IS_CLOSED
-        words = refused_words(OrderRefused(why, drafted.held.get(need)), spoken)
+    try:
+        with session.begin_nested():
+            made = _made(session, worker, stop, issue=bool(issue))
+    except OrderRefused as error:
+        words = refused_words(error, spoken)
         return _new(request, session, settings, need, typed=typed, fault=words)
-    id = drafted.made[need]
-    if issue:
-        try:
-            made = work_orders.step(session, worker, id, Wanted(State.ISSUED), version=1)
-        except OrderRefused as error:
-            session.rollback()
-            return _new(
-                request, session, settings, need, typed=typed, fault=refused_words(error, spoken)
-            )
-        follow_up(session, settings, made)
-    return RedirectResponse(f"/desk/orders/{id}?notice={'stepped' if issue else 'made'}", 303)
+    follow_up(session, settings, made)
+    return RedirectResponse(f"/desk/orders/{made.id}?notice={'stepped' if issue else 'made'}", 303)
+
+
+def _made(session: Session, worker: Worker, stop: Stop, *, issue: bool) -> Stepped:
+    drafted = work_orders.draft(session, worker.person_id, None, [stop])
+    if stop.need_id in drafted.held:
+        raise OrderRefused(Why.NEED_IS_HELD, drafted.held[stop.need_id])
+    if stop.need_id in drafted.closed:
+        raise OrderRefused(Why.NEED_IS_CLOSED)
+    id = drafted.made[stop.need_id]
+    if not issue:
+        return Stepped(id, State.DRAFT, State.DRAFT, None)
+    return work_orders.step(session, worker, id, Wanted(State.ISSUED), version=1)
 
 
 # One ----------------------------------------------------------------------------------------------
