@@ -67,8 +67,8 @@ ORDERS: dict[str, str] = {
     "supported": N_("Most neighbours first"),
 }
 
-_STATUSES: dict[str, str] = {**STATUSES, Status.HELD: N_("Held by a moderator")}
-_ICONS: dict[Status, str] = {**ICONS, Status.HELD: "…"}
+WORK_STATUSES: dict[str, str] = {**STATUSES, Status.HELD: N_("Held by a moderator")}
+WORK_ICONS: dict[Status, str] = {**ICONS, Status.HELD: "…"}
 """The city's people see on the timeline that a report was held."""
 
 _MOST_ASKED = 200
@@ -255,8 +255,8 @@ def _offered(
         templates=[template for template in templates if template.status in steps],
         departments=work.departments(session),
         colleagues=work.colleagues(session),
-        statuses=_STATUSES,
-        icons=_ICONS,
+        statuses=WORK_STATUSES,
+        icons=WORK_ICONS,
         note_limit=NOTE_LIMIT,
     )
 

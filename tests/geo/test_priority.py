@@ -22,6 +22,7 @@ from geo.priority import (
     levels,
     moved,
     ranked,
+    ranks,
     read_facts,
     read_weights,
     shares,
@@ -239,6 +240,15 @@ def test_the_same_seed_gives_the_same_interval(some, seed):
     one, other = (rank(found, weights, seed=seed) for _ in range(2))
     assert (one.low == other.low).all()
     assert (one.high == other.high).all()
+
+
+@given(needs())
+def test_ranks_alone_are_those_of_the_whole_ranking(some):
+    of, weights = some
+    found, opened = levels(Kind.LIGHTING, of), np.round(np.linspace(0, 3, len(of)))
+    ids = np.arange(len(of))
+    alone = ranks(found, weights, opened, ids)
+    assert (alone == rank(found, weights, opened, ids).rank).all()
 
 
 @given(needs())
