@@ -33,8 +33,16 @@ from server.pages import assessments as assessment_pages
 from server.pages import block_watches as block_watch_pages
 from server.pages import boundaries as boundary_pages
 from server.pages import crew as crew_pages
+from server.pages import crews as crews_pages
 from server.pages import feeds as feed_pages
-from server.pages import followed_area, plan_changes, plan_new, plan_notes, report_form
+from server.pages import (
+    followed_area,
+    plan_changes,
+    plan_new,
+    plan_notes,
+    report_form,
+    work_plan_routes,
+)
 from server.pages import following as following_pages
 from server.pages import hot_spots as hot_spot_pages
 from server.pages import list as list_page
@@ -53,6 +61,7 @@ from server.pages import walks as walk_pages
 from server.pages import watch_words as words_pages
 from server.pages import work as work_pages
 from server.pages import work_orders as order_pages
+from server.pages import work_plans as work_plan_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
 from server.pole_imports import MOST_BYTES as POLE_FILE_BYTES
@@ -191,6 +200,9 @@ def create_app(settings: Settings) -> FastAPI:
         work_pages,
         order_pages,
         crew_pages,
+        work_plan_pages,
+        work_plan_routes,
+        crews_pages,
         pole_import_pages,
         hot_spot_pages,
         plan_pages,

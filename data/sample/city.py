@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from data.sample.crews import Depot, depots
 from data.sample.places import (
     Address,
     Area,
@@ -69,6 +70,7 @@ class SampleCity:
     reports: tuple[Report, ...]
     hot_spots: tuple[HotSpot, ...]
     walk_stops: tuple[WalkStop, ...]
+    depots: tuple[Depot, ...]
 
 
 def sample_city(seed: int, until: datetime) -> SampleCity:
@@ -124,6 +126,7 @@ def sample_city(seed: int, until: datetime) -> SampleCity:
         reports=_in_degrees(written),
         hot_spots=_in_degrees(spots),
         walk_stops=_in_degrees([*walk_stops(made.grid, until, CITY_TIME)]),
+        depots=_in_degrees([*depots(made.grid)]),
     )
 
 

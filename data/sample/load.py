@@ -21,7 +21,9 @@ from data.models import (
     AreaLayer,
     Base,
     BlockWatch,
+    Crew,
     Department,
+    Depot,
     EventKind,
     Ground,
     ImportRun,
@@ -38,6 +40,7 @@ from data.models import (
     StreetLight,
     Support,
     TransitStop,
+    UnitCost,
     VacantLot,
     Walk,
     WalkAnswer,
@@ -47,7 +50,7 @@ from data.models.base import SRID
 from data.queries import homes
 from data.queries.gazetteer import rebuild
 from data.queries.imports import SAMPLE, holds_real_city
-from data.sample import reports, walks
+from data.sample import crews, reports, walks
 from data.sample.city import SampleCity
 from data.sample.tables import FOLDER
 from geo.categories import BY_CODE, Setting
@@ -165,6 +168,7 @@ class _Loading:
         self._put_reports()
         self._put_people()
         self._put_walks()
+        self._put_crews()
         rebuild(self.session)
         total = sum(self.rows.values())
         self.session.execute(
@@ -307,6 +311,37 @@ class _Loading:
                 for question, answer in stop.answers.items()
             ]
             self._insert(WalkAnswer, answers)
+
+    def _put_crews(self) -> None:
+        """Put in depots, crews and what repairs take, for work plans to be made with."""
+        depots = self.city.depots
+        keys = self._insert(Depot, [{"name": one.name, "geom": _ewkb(one.geom)} for one in depots])
+        ids = {depot.name: key for depot, key in zip(depots, keys, strict=True)}
+        self._insert(
+            Crew,
+            [
+                {
+                    "name": crew.name,
+                    "depot_id": ids[crew.depot],
+                    "kind": crew.kind,
+                    "starts_at": crew.starts_at,
+                    "day_minutes": crew.day_minutes,
+                }
+                for crew in crews.crews()
+            ],
+        )
+        self.session.execute(
+            insert(UnitCost),
+            [
+                {
+                    "category_code": cost.category,
+                    "cents": cost.cents,
+                    "minutes": cost.minutes,
+                    "materials": dict(cost.materials),
+                }
+                for cost in crews.unit_costs()
+            ],
+        )
 
     def _put_reports(self) -> None:
         written = self.city.reports

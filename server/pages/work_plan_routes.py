@@ -1,0 +1,450 @@
+"""Routes of a work plan: a crew's day with its stops, moving them, sheets to take along, and issuing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, TypedDict
+from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import shapely
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
+
+from data.models import PlanAsked, PlanState, UnitCost, WorkPlan
+from data.queries import audit, meeting_sheets, work_order_lists, work_orders, work_plans
+from data.queries.work import Worker
+from data.queries.work_orders import OrderRefused, Stop, Wanted
+from data.queries.work_plans import PlanNeed, PlanRefused
+from geo.crs import in_city_metres
+from geo.work_orders import State
+from layers.atlas import Atlas
+from server import sheets
+from server.dependencies import Chosen, Who, Writing, own_site
+from server.languages import Language
+from server.pages.page import TEMPLATES, page
+from server.pages.work_plans import (
+    RouteDay,
+    Version,
+    days_of,
+    marked_atlas,
+    plan_of,
+    plans_kinds,
+    refusal,
+)
+from server.problems import Problem
+from server.schemas.filters import LARGEST_ID
+from server.sheet_map import SheetMap, around, paper_around, sheet_map
+from server.visitors import Visitor
+
+router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
+
+SOONEST, LATEST = timedelta(0), timedelta(days=366)
+"""From today: when routes can start."""
+
+_AROUND_M = 150.0
+_ALL_STREETS_M, _MAIN_STREETS_M = 2_500.0, 12_000.0
+"""Up to these extents a sheet draws all streets, and those that are more than local."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStop:
+    """A stop of a crew's day."""
+
+    number: int
+    need: PlanNeed
+    arrive_at: datetime
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOfDay:
+    """A crew's day, with all that its page and its sheet show."""
+
+    day: RouteDay
+    leave_at: datetime
+    back_at: datetime
+    depot: str
+    depot_longitude: float
+    depot_latitude: float
+    stops: Sequence[RouteStop]
+    materials: Mapping[str, int]
+
+
+def _route(
+    request: Request, session: Session, plan: WorkPlan, number: int, zone: ZoneInfo
+) -> RouteOfDay:
+    days = days_of(plan)
+    if not number < len(days) or plan.routes is None:
+        _ = request.state.language.gettext
+        raise Problem(
+            404, _("Not found"), _("This plan has no such route. It may have been made anew.")
+        )
+    kept = plan.routes["days"][number]
+    by_id = {need.need_id: need for need in work_plans.needs(session, plan.id)}
+    minutes = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
+    leave = datetime.combine(days[number].day, time.fromisoformat(kept["starts_at"]), zone)
+    depot = plan.routes["depots"][kept["depot"]]
+    stops = [
+        RouteStop(at, by_id[need], _minute(leave + timedelta(seconds=arrival)), minutes[need])
+        for at, (need, arrival) in enumerate(zip(kept["stops"], kept["arrivals_s"], strict=True), 1)
+        if need in by_id  # it is gone where its reports are
+    ]
+    return RouteOfDay(
+        day=days[number],
+        leave_at=leave,
+        back_at=_minute(leave + timedelta(seconds=kept["back_s"])),
+        depot=depot["name"],
+        depot_longitude=depot["lon"],
+        depot_latitude=depot["lat"],
+        stops=stops,
+        materials=_materials(stops, work_plans.unit_costs(session, plan.kind)),
+    )
+
+
+def _minute(moment: datetime) -> datetime:
+    """Give the full minute, rounded up: a sheet names no seconds."""
+    return (moment + timedelta(seconds=59)).replace(second=0, microsecond=0)
+
+
+def _materials(stops: Sequence[RouteStop], costs: Mapping[str, UnitCost]) -> dict[str, int]:
+    """Give what to load for a day."""
+    load: dict[str, int] = {}
+    for stop in stops:
+        cost = costs.get(stop.need.category.code)
+        for name, count in (cost.materials if cost else {}).items():
+            load[name] = load.get(name, 0) + count
+    return dict(sorted(load.items()))
+
+
+class RoutePage(TypedDict):
+    """What the page of a crew's day shows."""
+
+    plan: WorkPlan
+    route: RouteOfDay
+    number: int
+    days: Sequence[RouteDay]
+    atlas: Atlas | None
+    is_draft: bool
+    notice: bool
+
+
+@router.get("/desk/plans/{id:int}/routes/{number:int}")
+def read_route(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    number: int,
+    notice: str = "",
+) -> HTMLResponse:
+    """Show a crew's day: its stops in order, each of which can be moved."""
+    plans_kinds(request, who)
+    plan = plan_of(request, session, id)
+    route = _route(request, session, plan, number, settings.zone)
+    audit.add(session, who.person_id, "work_plan.route", f"work plan {id}", {"route": number})
+    places = [(round(s.need.longitude, 6), round(s.need.latitude, 6)) for s in route.stops]
+    context = RoutePage(
+        plan=plan,
+        route=route,
+        number=number,
+        days=days_of(plan),
+        atlas=marked_atlas(places, settings, request.state.language),
+        is_draft=plan.state is PlanState.DRAFT,
+        notice=notice == "moved",
+    )
+    return page(request, "work_plan_route.html", context)
+
+
+@router.post("/desk/plans/{id:int}/routes", response_model=None)
+def ask_routes(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    start: Annotated[str, Form()] = "",
+    version: Version = 0,
+) -> HTMLResponse | RedirectResponse:
+    """Have a job make the crews' routes, from a day on."""
+    plans_kinds(request, who)
+    plan = plan_of(request, session, id)
+    _ = request.state.language.gettext
+    try:
+        day = date.fromisoformat(start)
+    except ValueError:
+        day = date.min
+    today = settings.today()
+    if not today + SOONEST <= day <= today + LATEST:
+        raise Problem(
+            422,
+            _("This day does not work"),
+            _("Choose a first day from today to a year from now, then make the routes again."),
+        )
+    if not work_plans.crews(session, plan.kind, active=True):
+        raise Problem(
+            422,
+            _("There is no crew"),
+            _("Add a crew for this kind of work under Crews and costs, then make the routes."),
+        )
+    again = {"path": "routes", "fields": [("start", start)]}
+    try:
+        work_plans.change(
+            session,
+            id,
+            version,
+            asked=PlanAsked.ROUTES,
+            routes={"start": day.isoformat()},
+            distances=None,
+        )
+    except PlanRefused as error:
+        return refusal(request, session, settings, id, why=error.why, again=again)
+    return RedirectResponse(f"/desk/plans/{id}#routes", 303)
+
+
+@router.post("/desk/plans/{id:int}/routes/move", response_model=None)
+def move_stop(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    need: Annotated[int, Form(ge=1, le=LARGEST_ID)],
+    to: Annotated[str, Form()] = "",
+    position: Annotated[int, Form(ge=1, le=1_000)] = 1,
+    version: Version = 0,
+) -> HTMLResponse | RedirectResponse:
+    """Move a stop to another place or another day, or take it off the routes."""
+    # Here, since solvers take memory that a server without plans need not hold.
+    from server.work_plans import moved  # noqa: PLC0415
+
+    plans_kinds(request, who)
+    plan = plan_of(request, session, id)
+    fields = [("need", need), ("to", to), ("position", position)]
+    again = {"path": "routes/move", "fields": fields}
+    number = int(to) if to.isascii() and to.isdecimal() and len(to) < 5 else None
+    try:
+        # A word that names no day is the number of a day that is not there.
+        routes = moved(plan, need, -1 if number is None and to != "off" else number, position)
+    except LookupError:
+        _ = request.state.language.gettext
+        raise Problem(
+            422,
+            _("The stop was not moved"),
+            _("This route or stop is not there any more. Open the plan anew, and move it again."),
+        ) from None
+    try:
+        work_plans.change(session, id, version, routes=routes)
+    except PlanRefused as error:
+        return refusal(request, session, settings, id, why=error.why, again=again)
+    page_of = f"/routes/{number}" if number is not None else ""
+    return RedirectResponse(f"/desk/plans/{id}{page_of}?notice=moved", 303)
+
+
+# Sheets -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRoute:
+    """The map of a sheet. `line` is an SVG path, straight from the depot by all stops and back."""
+
+    ground: SheetMap
+    line: str
+    depot: tuple[float, float]
+    stops: Sequence[tuple[float, float, int]]
+
+
+def _drawn(session: Session, route: RouteOfDay) -> DrawnRoute | None:
+    if not route.stops:
+        return None
+    depot = (route.depot_longitude, route.depot_latitude)
+    places = [depot, *((stop.need.longitude, stop.need.latitude) for stop in route.stops)]
+    metres = in_city_metres(shapely.MultiPoint(places))
+    frame = shapely.box(*metres.bounds).buffer(_AROUND_M, join_style="mitre")
+    west, south, east, north = frame.bounds
+    extent = max(east - west, north - south)
+    last_rank = 3 if extent <= _ALL_STREETS_M else 2 if extent <= _MAIN_STREETS_M else 1
+    degrees = np.array(places)
+    bounds = around(*degrees.min(axis=0), *degrees.max(axis=0))
+    ground = meeting_sheets.ground_around(session, frame, bounds, last_rank)
+    at = shapely.get_coordinates(paper_around(frame).drawn(metres)).round(1).tolist()
+    return DrawnRoute(
+        ground=sheet_map(ground, ()),
+        line="M" + "L".join(f"{x} {y}" for x, y in [*at, at[0]]),
+        depot=(at[0][0], at[0][1]),
+        stops=[(x, y, stop.number) for (x, y), stop in zip(at[1:], route.stops, strict=True)],
+    )
+
+
+def _file_name(plan: WorkPlan, number: int, ending: str) -> dict[str, str]:
+    name = f"route-{plan.id}-{number + 1}.{ending}"
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+
+
+@router.get("/desk/plans/{id:int}/routes/{number:int}/sheet.pdf")
+def read_sheet(
+    *, request: Request, session: Writing, settings: Chosen, who: Who, id: int, number: int
+) -> Response:
+    """Give the sheet of a crew's day to print: its map, its stops, what to load, room for words."""
+    plans_kinds(request, who)
+    plan = plan_of(request, session, id)
+    route = _route(request, session, plan, number, settings.zone)
+    spoken: Language = request.state.language
+    audit.add(session, who.person_id, "work_plan.sheet", f"work plan {id}", {"route": number})
+    written = TEMPLATES.get_template("work_plan_sheet.html").render(
+        plan=plan,
+        route=route,
+        drawn=_drawn(session, route),
+        language=spoken,
+        city_name=settings.city_name,
+        time_zone=settings.zone,
+        miles=round(route.day.miles, 1),
+    )
+    _ = spoken.gettext
+    try:
+        made = sheets.pdf(written)
+    except sheets.SheetBusyError as error:
+        raise Problem(
+            503,
+            _("Busy"),
+            _("Others are printing right now. Try again in a few seconds."),
+            {"Retry-After": "5"},
+        ) from error
+    except sheets.SheetError as error:
+        raise Problem(
+            503, _("No sheet"), _("A sheet can not be written on this server.")
+        ) from error
+    return Response(made, media_type="application/pdf", headers=_file_name(plan, number, "pdf"))
+
+
+@router.get("/desk/plans/{id:int}/routes/{number:int}/route.gpx")
+def read_gpx(
+    *, request: Request, session: Writing, settings: Chosen, who: Who, id: int, number: int
+) -> Response:
+    """Give a crew's day as GPX 1.1, for a navigation device: the depot, each stop, the depot."""
+    plans_kinds(request, who)
+    plan = plan_of(request, session, id)
+    route = _route(request, session, plan, number, settings.zone)
+    audit.add(session, who.person_id, "work_plan.gpx", f"work plan {id}", {"route": number})
+    made = gpx(plan.name, route, request.state.language)
+    headers = _file_name(plan, number, "gpx")
+    return Response(made, media_type="application/gpx+xml", headers=headers)
+
+
+def gpx(name: str, route: RouteOfDay, spoken: Language) -> bytes:
+    """Write a route as GPX 1.1 (https://www.topografix.com/GPX/1/1/)."""
+    space = "http://www.topografix.com/GPX/1/1"
+    root = ET.Element("gpx", {"version": "1.1", "creator": "Porchlight", "xmlns": space})
+    rte = ET.SubElement(root, "rte")
+    ET.SubElement(rte, "name").text = f"{name}: {route.day.crew}, {route.day.day.isoformat()}"
+    ends = (route.depot_latitude, route.depot_longitude)
+    points = [(*ends, route.depot, "")]
+    points += [
+        (
+            stop.need.latitude,
+            stop.need.longitude,
+            f"{stop.number}. {spoken.gettext(stop.need.category.name)}",
+            ", ".join(filter(None, (stop.need.address, stop.need.pole))),
+        )
+        for stop in route.stops
+    ]
+    for lat, lon, label, where in [*points, points[0]]:
+        point = ET.SubElement(rte, "rtept", {"lat": f"{lat:.6f}", "lon": f"{lon:.6f}"})
+        ET.SubElement(point, "name").text = label
+        if where:
+            ET.SubElement(point, "desc").text = where
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+# Issuing ------------------------------------------------------------------------------------------
+
+
+class IssuedPage(TypedDict):
+    """What stood in the way of some orders."""
+
+    plan: WorkPlan
+    made: int
+    held: Mapping[int, int]
+    closed: Sequence[int]
+
+
+@router.post("/desk/plans/{id:int}/issue", response_model=None)
+def issue_plan(
+    *,
+    request: Request,
+    session: Writing,
+    settings: Chosen,
+    who: Who,
+    id: int,
+    version: Version = 0,
+) -> HTMLResponse | RedirectResponse:
+    """Make work orders of a plan: issued with their crew and day, or drafts where there are no routes."""
+    plans_kinds(request, who)
+    plan = plan_of(request, session, id)
+    assert who.person_id is not None
+    stops = _stops(session, plan, settings.zone)
+    routed = bool(days_of(plan))
+    again = {"path": "issue", "fields": []}
+    try:
+        work_plans.end(session, id, version, PlanState.ISSUED)
+    except PlanRefused as error:
+        return refusal(request, session, settings, id, why=error.why, again=again)
+    drafted = work_orders.draft(session, who.person_id, id, stops)
+    if routed:
+        _issue(session, who, list(drafted.made.values()))
+    audit.add(
+        session,
+        who.person_id,
+        "work_plan.issue",
+        f"work plan {id}",
+        {"orders": sorted(drafted.made.values())},
+    )
+    if drafted.held or drafted.closed:
+        context = IssuedPage(
+            plan=plan,
+            made=len(drafted.made),
+            held=dict(drafted.held),
+            closed=sorted(drafted.closed),
+        )
+        return page(request, "work_plan_issued.html", context)
+    notice = "issued" if routed else "drafted"
+    return RedirectResponse(f"/desk/plans/{id}?notice={notice}", 303)
+
+
+def _stops(session: Session, plan: WorkPlan, zone: ZoneInfo) -> list[Stop]:
+    if not days_of(plan) or plan.routes is None:
+        costs = work_plans.unit_costs(session, plan.kind)
+        return [
+            Stop(need.need_id, service_minutes=costs[need.category.code].minutes)
+            for need in work_plans.needs(session, plan.id)
+            if need.chosen and need.is_open and need.category.code in costs
+        ]
+    minutes = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
+    stops = []
+    for day in plan.routes["days"]:
+        on = date.fromisoformat(day["day"])
+        leave = datetime.combine(on, time.fromisoformat(day["starts_at"]), zone)
+        for position, (need, arrival) in enumerate(
+            zip(day["stops"], day["arrivals_s"], strict=True), 1
+        ):
+            arrive = _minute(leave + timedelta(seconds=arrival))
+            stops.append(Stop(need, day["crew"], on, position, arrive, minutes[need]))
+    return stops
+
+
+def _issue(session: Session, who: Visitor, ids: Sequence[int]) -> None:
+    assert who.person_id is not None
+    worker = Worker(who.person_id, who.grants)
+    for order in work_order_lists.some(session, ids):
+        try:
+            work_orders.step(session, worker, order.id, Wanted(State.ISSUED), version=order.version)
+        except OrderRefused as error:
+            # Nothing else was seen of it between: say so by failing as a whole.
+            raise RuntimeError(f"order {order.id} could not be issued: {error}") from error
