@@ -21,6 +21,7 @@ MODULES: tuple[str, ...] = (
     "base",
     "boundary",
     "cells",
+    "desk",
     "draw",
     "features",
     "filters",
@@ -105,10 +106,10 @@ class Options:
 
     Attributes
     ----------
-    mode : {"browse", "look", "pick", "draw", "cells", "snapshot"}
+    mode : {"browse", "look", "pick", "draw", "cells", "desk", "snapshot"}
         Look around and share the view; look at one place, with a pin where the view opens; choose
-        a place for a form; draw a boundary for a form; show cells of an analysis; or stand alone in a
-        file.
+        a place for a form; draw a boundary for a form; show cells of an analysis; stand beside the
+        queue of the desk; or stand alone in a file.
     shown : collection of str or None
         Names of the layers that are on at first; None leaves it to each layer.
     asset : callable
@@ -121,6 +122,8 @@ class Options:
         URLs: of the tiles of a `{layer}`, of the public facts of one feature (nothing opens on a map
         without it), of the search, of the versions of the layers, and of the outline of an area,
         a block watch or an action plan.
+    staff_tiles, staff_facts : str
+        The same of layers that the city's people see alone.
     latitude_field, longitude_field, drawn_field : str
         CSS selectors of the form's fields that the modes "pick" and "draw" fill: with a place, or
         with the GeoJSON of a line or a polygon.
@@ -136,7 +139,7 @@ class Options:
         CSS selector of the element whose `data-cells` is the URL of what the mode "cells" shows.
     """
 
-    mode: Literal["browse", "look", "pick", "draw", "cells", "snapshot"] = "browse"
+    mode: Literal["browse", "look", "pick", "draw", "cells", "desk", "snapshot"] = "browse"
     shown: Collection[str] | None = None
     asset: Callable[[str], str] = "/static/{}".format
     translate: Callable[[str], str] = _unchanged
@@ -146,6 +149,8 @@ class Options:
     places: str = "/api/places"
     versions: str = "/api/versions"
     grounds: str = "/api/{path}/{id}"
+    staff_tiles: str = "/desk/tiles/{layer}/{z}/{x}/{y}.mvt"
+    staff_facts: str = "/desk/features/{layer}/{id}"
     latitude_field: str = "#lat"
     longitude_field: str = "#lon"
     drawn_field: str = "#drawn"
@@ -218,7 +223,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     if options.shown is not None:
         shown = set(options.shown)
     picks = options.mode == "pick"
-    whole = options.mode in {"browse", "cells", "snapshot"}
+    whole = options.mode in {"browse", "cells", "desk", "snapshot"}
     map_ = Map(
         (view.lat, view.lon), view.zoom, min_zoom=MIN_ZOOM, max_zoom=MAX_ZOOM, scale=not picks
     )
@@ -226,7 +231,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
     base.add_to(map_)
     placed = [
         layer(
-            options.tiles.replace("{layer}", layer.name),
+            (options.staff_tiles if layer.staff else options.tiles).replace("{layer}", layer.name),
             FIRST_PANE + DRAWN.index(layer),
             show=layer.name in shown,
             min_zoom=max(layer.min_zoom, FEATURES_FROM_ZOOM + 1) if picks else layer.min_zoom,
@@ -249,6 +254,7 @@ def atlas(layers_: Sequence[type[Features]], view: View, options: Options) -> At
         "mode": options.mode,
         "layers_panel": whole,
         "facts": options.facts,
+        "staff_facts": options.staff_facts,
         "places": options.places if options.mode in {"browse", "pick", "draw"} else "",
         "versions": options.versions,
         "grounds": options.grounds,

@@ -50,6 +50,8 @@ class Features(Layer):
         Whether its tiles carry counts for cells below `FEATURES_FROM_ZOOM`.
     filtered : bool
         Whether the filters of the page hold for it.
+    staff : bool
+        Whether only the city's people see it: its features come from routes of the desk.
     empty : str or None
         What the map says where none are in view; None says nothing.
     """
@@ -62,6 +64,7 @@ class Features(Layer):
     min_zoom: ClassVar[int] = 0
     counted: ClassVar[bool] = False
     filtered: ClassVar[bool] = False
+    staff: ClassVar[bool] = False
     empty: ClassVar[str | None] = None
 
     _template = Template(
@@ -94,6 +97,7 @@ class Features(Layer):
             "min_zoom": min_zoom,
             "features_from": FEATURES_FROM_ZOOM if self.counted else 0,
             "filtered": self.filtered,
+            "staff": self.staff,
             "empty": translate(self.empty) if self.empty else "",
             "cell": self.rules[0].symbol["colour"],
             "cell_note": translate(CELL_NOTE) if self.counted else "",
@@ -126,6 +130,7 @@ def N_(message: str) -> str:  # noqa: N802 (gettext's name for "translate this l
 
 CELL_NOTE = N_("A circle with a number counts what is around it. Zoom in to see each one.")
 
+DESK = N_("The desk")
 PROBLEMS = N_("What neighbours report")
 PLACES = N_("Places and help")
 BORDERS = N_("Borders")

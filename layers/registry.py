@@ -4,7 +4,10 @@ from types import MappingProxyType
 
 from layers.block_watches import BlockWatches
 from layers.council_districts import CouncilDistricts
+from layers.crew_routes import CrewRoutes
+from layers.dark_runs import DarkRuns
 from layers.features import Features
+from layers.needs import Needs
 from layers.neighbourhoods import Neighbourhoods
 from layers.police_incidents import PoliceIncidents
 from layers.reports import Reports
@@ -12,6 +15,7 @@ from layers.service_locations import ServiceLocations
 from layers.street_lights import StreetLights
 from layers.transit_stops import TransitStops
 from layers.vacant_lots import VacantLots
+from layers.work_plans import WorkPlans
 
 LAYERS: tuple[type[Features], ...] = (
     Reports,
@@ -25,6 +29,19 @@ LAYERS: tuple[type[Features], ...] = (
     PoliceIncidents,
 )
 
+DESK: tuple[type[Features], ...] = (
+    Needs,
+    DarkRuns,
+    WorkPlans,
+    CrewRoutes,
+    StreetLights,
+    CouncilDistricts,
+    Neighbourhoods,
+    ServiceLocations,
+    TransitStops,
+)
+"""Those of the desk, with what the city's people see alone."""
+
 BY_NAME = MappingProxyType({layer.name: layer for layer in LAYERS})
 
 DRAWN: tuple[type[Features], ...] = (
@@ -32,10 +49,14 @@ DRAWN: tuple[type[Features], ...] = (
     CouncilDistricts,
     BlockWatches,
     VacantLots,
+    DarkRuns,
     PoliceIncidents,
     TransitStops,
     StreetLights,
     ServiceLocations,
     Reports,
+    CrewRoutes,
+    WorkPlans,
+    Needs,
 )
-"""The same from the bottom to the top of the map: areas under points, reports above all."""
+"""All of them from the bottom to the top of the map: areas under points, reports above all."""

@@ -2,11 +2,9 @@
 
 import csv
 import io
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,9 @@ from numpy.typing import NDArray
 
 from geo.crs import to_stored
 from geo.grids import NOWHERE, Cells
+from server import map_files
 from server.hot_spots import HELD_AGAINST, LEAST_PUBLISHED, Asked, Sight
-
-GEOPACKAGE = "application/geopackage+sqlite3"
+from server.map_files import rows, said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +36,6 @@ class Written:
     made: Mapping[str, Any]
     cells: Cells
     columns: Mapping[str, NDArray[Any]]
-
-    @property
-    def said(self) -> dict[str, str]:
-        """Give how they were made in words."""
-        return {
-            name: value if isinstance(value, str) else orjson.dumps(value).decode()
-            for name, value in self.made.items()
-        }
 
 
 def made_with(asked: Asked, *, method: int, read_at: datetime, **rows: Any) -> dict[str, Any]:
@@ -116,26 +106,9 @@ def written(made: Mapping[str, Any], asked: Asked, sight: Sight) -> Written:
     )
 
 
-def _rows(columns: Mapping[str, NDArray[Any]]) -> list[list[Any]]:
-    """Give the values row by row; what is not measured is None."""
-    lists = [
-        [None if value != value else value for value in column.tolist()]  # noqa: PLR0124 (NaN)
-        for column in columns.values()
-    ]
-    return [list(row) for row in zip(*lists, strict=True)]
-
-
 def geojson(file: Written) -> bytes:
     """Write the cells as GeoJSON (RFC 7946); how they were made is the member `analysis`."""
-    features = [
-        {
-            "type": "Feature",
-            "geometry": geometry,
-            "properties": dict(zip(file.columns, row, strict=True)),
-        }
-        for geometry, row in zip(file.cells.geojson(), _rows(file.columns), strict=True)
-    ]
-    return orjson.dumps({"type": "FeatureCollection", "analysis": file.made, "features": features})
+    return map_files.geojson(file.made, file.cells.geojson(), file.columns)
 
 
 def table(file: Written) -> str:
@@ -143,46 +116,19 @@ def table(file: Written) -> str:
     lines = io.StringIO()
     # Numbers, and words of the program: nothing that somebody typed, so nothing is neutralised.
     writer = csv.writer(lines)
-    writer.writerows([f"# {name}: {value}"] for name, value in file.said.items())
+    writer.writerows([f"# {name}: {value}"] for name, value in said(file.made).items())
     writer.writerow([*file.columns, "longitude", "latitude"])
     middles = to_stored().transform(*file.cells.grid.centres(file.cells.q, file.cells.r))
     places = np.round(np.column_stack(middles), 6).tolist()
-    writer.writerows([*row, *place] for row, place in zip(_rows(file.columns), places, strict=True))
+    writer.writerows([*row, *place] for row, place in zip(rows(file.columns), places, strict=True))
     return lines.getvalue()
 
 
 def geopackage(file: Written) -> bytes:
     """Write the cells as GeoPackage, in the city's metres; the table `analysis` says how."""
-    from pyogrio import raw  # noqa: PLC0415 (GDAL, which a page need not load)
-
-    said = file.said
-    with tempfile.TemporaryDirectory(prefix="porchlight-") as folder:
-        path = Path(folder) / "hot_spots.gpkg"
-        raw.write(
-            path,
-            geometry=shapely.to_wkb(file.cells.polygons()),
-            field_data=[
-                column.astype(object) if column.dtype.kind == "U" else column
-                for column in file.columns.values()
-            ],
-            fields=np.array([*file.columns], object),
-            layer="hot_spots",
-            geometry_type="Polygon",
-            crs=file.cells.grid.crs.to_wkt(),
-            driver="GPKG",
-        )
-        raw.write(
-            path,
-            geometry=None,
-            field_data=[np.array([*said], object), np.array([*said.values()], object)],
-            fields=np.array(["name", "value"], object),
-            layer="analysis",
-            geometry_type=None,
-            crs=None,
-            driver="GPKG",
-            append=True,
-        )
-        return path.read_bytes()
+    outlines = shapely.to_wkb(file.cells.polygons())
+    crs = file.cells.grid.crs
+    return map_files.geopackage(file.made, "hot_spots", "Polygon", outlines, file.columns, crs=crs)
 
 
 def geoparquet(file: Written) -> bytes:

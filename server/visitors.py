@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from data.queries import sign_ins
 from data.queries.sign_ins import SignedIn
+from geo.kinds import Kind
 from geo.roles import STRONG, Act, Grant, Role, Site, belongs, keeps, may
 from server.problems import Problem
 
@@ -51,6 +52,16 @@ class Visitor:
     def works(self) -> bool:
         """Whether there is a work list for the visitor."""
         return self.has(Role.STAFF, Role.LIAISON, Role.ADMINISTRATOR)
+
+    @property
+    def desk_kinds(self) -> tuple[Kind, ...]:
+        """What the visitor decides about at the desk, somewhere in the city."""
+        mine = {kind for grant in self.grants if grant.role is Role.STAFF for kind in grant.kinds}
+        return tuple(
+            kind
+            for kind in (Kind.LIGHTING, Kind.CLEANUP)
+            if kind in mine or self.has(Role.ADMINISTRATOR)
+        )
 
     @property
     def moderates(self) -> bool:

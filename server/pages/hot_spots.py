@@ -74,6 +74,7 @@ from server.hot_spots import (
 )
 from server.kept import Kept
 from server.languages import Language, language
+from server.map_files import GEOPACKAGE
 from server.month_charts import Chart, chart
 from server.pages.map import KINDS, SOMEWHERE, raster
 from server.pages.meeting_sheets import pdf_response
@@ -963,7 +964,7 @@ def cells_as_file(
             content, media_type = hot_spot_files.table(file), "text/csv; charset=utf-8"
         case "gpkg":
             content = hot_spot_files.geopackage(file)
-            media_type = hot_spot_files.GEOPACKAGE
+            media_type = GEOPACKAGE
     name = f"hot-spots-{asked.source}-{asked.since}-{asked.until}.{form}"
     return Response(
         content,

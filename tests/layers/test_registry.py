@@ -7,7 +7,7 @@ from data.models.service_location import LocationType
 from data.models.street_light import LightStatus
 from geo.kinds import Kind
 from geo.statuses import OPEN, PUBLIC
-from layers.registry import BY_NAME, DRAWN, LAYERS
+from layers.registry import BY_NAME, DESK, DRAWN, LAYERS
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "server" / "static"
@@ -22,15 +22,21 @@ def values(layer, attribute):
 
 def test_every_layer_has_a_file_of_its_noun_and_stands_in_the_registry():
     files = {path.stem for path in (ROOT / "layers").glob("*.py")} - SHARED
-    assert files == {*BY_NAME}
-    assert all(layer.__module__ == f"layers.{layer.name}" for layer in LAYERS)
+    every = {*LAYERS, *DESK}
+    assert files == {layer.name for layer in every}
+    assert all(layer.__module__ == f"layers.{layer.name}" for layer in every)
+
+
+def test_what_the_city_s_people_see_alone_is_on_no_map_for_everybody():
+    assert not [layer.name for layer in LAYERS if layer.staff]
+    assert [layer.name for layer in DESK if layer.staff]
 
 
 def test_the_order_of_drawing_names_each_layer_once():
-    assert sorted(layer.name for layer in DRAWN) == sorted(BY_NAME)
+    assert sorted(layer.name for layer in DRAWN) == sorted(layer.name for layer in {*LAYERS, *DESK})
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", dict.fromkeys((*LAYERS, *DESK)), ids=lambda layer: layer.name)
 def test_a_layer_has_a_title_a_legend_and_colours_that_the_style_sheet_knows(layer):
     css = (STATIC / "porchlight.css").read_text()
     assert layer.title

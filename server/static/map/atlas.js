@@ -4,6 +4,7 @@
 import { read, write } from "porchlight/address.js";
 import { baseLayer } from "porchlight/base.js";
 import { boundary } from "porchlight/boundary.js";
+import { deskView } from "porchlight/desk.js";
 import { Features } from "porchlight/features.js";
 import { fillForm, filtersIn, onFilters } from "porchlight/filters.js";
 import { hotSpots } from "porchlight/hot_spots.js";
@@ -59,7 +60,8 @@ async function factsOf(config, layer, feature) {
     const { title, facts } = (feature.props ? feature : layer.source.feature(layer.config.name, feature.id)).props;
     return { title, facts, url: null };
   }
-  const address = config.facts.replace("{layer}", layer.config.name).replace("{id}", feature.id);
+  const facts = layer.config.staff ? config.staff_facts : config.facts;
+  const address = facts.replace("{layer}", layer.config.name).replace("{id}", feature.id);
   const response = await fetch(address);
   if (!response.ok) throw new Error(`${response.status} ${address}`);
   return response.json();
@@ -100,7 +102,8 @@ export function start(map, base_, layers, config) {
 function follow(map, base_, layers, config, notices) {
   const { mode, versions: address, words } = config;
   const browsing = mode === "browse";
-  const state = browsing ? sharedView(map, layers, config, notices) : { filters: new URLSearchParams() };
+  const views = { browse: sharedView, desk: deskView };
+  const state = views[mode]?.(map, layers, config, notices) ?? { filters: new URLSearchParams() };
   let versions = null;
   const query = (name, filters) => {
     const asked = new URLSearchParams(filters);
