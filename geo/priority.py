@@ -452,7 +452,7 @@ class Turn:
     ----------
     factor : Factor
     by : int
-        How much of it: neighbours, working days, lights, places, failures.
+        How much of it: neighbours, working days, lights, places.
     score : float
     """
 
@@ -468,7 +468,6 @@ _TURNS: Mapping[Factor, tuple[str, int]] = MappingProxyType(
         Factor.NEAR: ("near", 1),
         Factor.AGE: ("waited", 5),
         Factor.VOICES: ("voices", 3),
-        Factor.REPEATED: ("failed", 1),
     }
 )
 """What can happen to a need while it is open; homes and streets around it do not change."""

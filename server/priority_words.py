@@ -229,13 +229,20 @@ def _night(_kind: Kind, facts: Known, language: Language) -> str:
     _, p = language.gettext, _value(facts, "night_p")
     if np.isnan(p):
         return _("Not measured: no incidents are known around it.")
+    n, usual = int(_value(facts, "night_seen")), f"{_value(facts, 'night_usual'):.1f}"
     source = (
-        _("{n} police records after dark around it in a year, where chance would put {usual}.")
-        if facts["night_police"]
-        else _(
-            "{n} residents' reports after dark around it in a year, where chance would put {usual}."
+        language.ngettext(
+            "{n} police record after dark around it in a year, where chance would put {usual}.",
+            "{n} police records after dark around it in a year, where chance would put {usual}.",
+            n,
         )
-    ).format(n=int(_value(facts, "night_seen")), usual=f"{_value(facts, 'night_usual'):.1f}")
+        if facts["night_police"]
+        else language.ngettext(
+            "{n} resident's report after dark around it in a year, where chance would put {usual}.",
+            "{n} residents' reports after dark around it in a year, where chance would put {usual}.",
+            n,
+        )
+    ).format(n=n, usual=usual)
     if p > NIGHT_SILENT_P:
         return f"{source} " + _("That can well be chance.")
     return f"{source} " + _("By chance alone that happens in 1 of {n} places.").format(
@@ -312,7 +319,5 @@ def turned(turn: Turn, language: Language) -> str:
             return _("If another cleanup were reported close by")
         case Factor.AGE:
             return _("If it waited {n} more working days").format(n=turn.by)
-        case Factor.VOICES:
-            return _("If {n} more neighbours spoke up").format(n=turn.by)
         case _:
-            return _("If it had been fixed once more before")
+            return _("If {n} more neighbours spoke up").format(n=turn.by)

@@ -282,11 +282,10 @@ def test_what_would_raise_a_need_is_said_with_how_far():
         pytest.approx(now + 15 * 0.315465, abs=1e-5),
     )
     assert by_factor[Factor.VOICES].by == 3
-    assert by_factor[Factor.REPEATED].score == pytest.approx(now + 1.5, abs=1e-5)
     assert found == tuple(sorted(found, key=lambda turn: -turn.score))
     # A third light in the row is already as much as counts, and danger can not be more than it is.
-    full = turns(Kind.LIGHTING, facts({"hazard": 1, "run": 3, "waited": 99, "voices": 50}), weights)
-    assert [turn.factor for turn in full] == [Factor.REPEATED]
+    full = facts({"hazard": 1, "run": 3, "waited": 99, "voices": 50})
+    assert turns(Kind.LIGHTING, full, weights) == ()
 
 
 def test_who_gains_and_loses_is_counted_among_the_first():
