@@ -34,6 +34,7 @@ from server.pages import block_watches as block_watch_pages
 from server.pages import boundaries as boundary_pages
 from server.pages import crew as crew_pages
 from server.pages import crews as crews_pages
+from server.pages import desk as desk_pages
 from server.pages import feeds as feed_pages
 from server.pages import (
     followed_area,
@@ -53,6 +54,7 @@ from server.pages import people as people_page
 from server.pages import photos as photo_page
 from server.pages import plans as plan_pages
 from server.pages import pole_imports as pole_import_pages
+from server.pages import priority as priority_pages
 from server.pages import provider as provider_page
 from server.pages import reports as report_pages
 from server.pages import sign_in as sign_in_page
@@ -203,6 +205,8 @@ def create_app(settings: Settings) -> FastAPI:
         work_plan_pages,
         work_plan_routes,
         crews_pages,
+        priority_pages,
+        desk_pages,
         pole_import_pages,
         hot_spot_pages,
         plan_pages,
