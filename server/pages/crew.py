@@ -80,14 +80,15 @@ MARKS = {
 _BEGIN, _CORRECT = "in_field", "in_field.again"
 _FIRST_SEEN = {_BEGIN: State.ISSUED, _CORRECT: State.DONE}
 
+_LATE = N_("This order had moved on before. Your word is kept beside it, and the desk decides.")
+_NOTHING = N_("Nothing was stored. Open the route anew, and try again.")
+
 _NOTICES: dict[str, str] = {
     "marked": N_("Your mark is stored."),
     "began": N_("The route has begun. Neighbours read that a crew is on its way."),
-    "late": N_(
-        "This order had moved on before. Your word is kept beside it, and the desk decides."
-    ),
+    "late": _LATE,
     "without_photo": N_("Your mark is stored, without the photo: it could not be taken."),
-    "nothing": N_("Nothing was stored. Open the route anew, and try again."),
+    "nothing": _NOTHING,
 }
 
 _WORDS: dict[str, str] = {
@@ -369,7 +370,7 @@ def send_mark(
     wanted = _wanted(mark, idempotency_key, at)
     try:
         if wanted is None:
-            raise Problem(422, _("Some of this cannot be used"), _(_NOTICES["nothing"]))
+            raise Problem(422, _("Some of this cannot be used"), _(_NOTHING))
         made = _take(session, worker, mark.order, wanted, photo)
     except OrderRefused as error:
         _drop(request, photo)
@@ -393,7 +394,7 @@ def _late(session: Session, made: Stepped, settings: Settings, spoken: Language)
     ]
     order = work_order_lists.one(session, made.id)
     if order is None or not before:
-        return _(_NOTICES["late"])
+        return _(_LATE)
     last = before[-1]
     state = " ".join(
         _(words) for words in (STATES[order.state], OUTCOMES.get(order.outcome, "")) if words

@@ -126,7 +126,7 @@ root.addEventListener("submit", async (event) => {
   try {
     if (form === start) {
       start.hidden = true;
-      const stops = [...root.querySelectorAll('.crew-stop[data-state="issued"]')];
+      const stops = [...root.querySelectorAll('.crew-stop[data-stands="issued"]')];
       await mark(stops.map(({ dataset }) => ({ body: { order: dataset.order, to: "in_field" } })));
       return;
     }
