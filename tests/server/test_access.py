@@ -25,9 +25,12 @@ from data.models import (
     AreaLayer,
     Assessment,
     AssessmentVerdict,
+    Crew,
     Department,
+    Depot,
     EventKind,
     Mail,
+    Need,
     Pace,
     Person,
     Photo,
@@ -41,11 +44,14 @@ from data.models import (
     ReportEvent,
     Walk,
     WalkStop,
+    WorkOrder,
+    WorkOrderEvent,
 )
 from data.photo_store import PhotoFolder, Size
 from data.queries import follows, reports, sign_ins
 from data.queries.follows import Subject
 from geo import plans
+from geo.kinds import Kind
 from geo.plans import Audience, Ground, Stage
 from geo.roles import Act, Grant, Role, Site, belongs, keeps, may
 from server.following import tell_all
@@ -72,6 +78,11 @@ def of_the_members(grants, town) -> bool:
 
 def keeps_the_watch(grants, town) -> bool:
     return keeps(grants, town.block_watch)
+
+
+def works_on_lights(grants, town) -> bool:
+    lights = Site(Kind.LIGHTING, council_district_id=town.site.council_district_id)
+    return may(grants, Act.WORK, lights)
 
 
 CANARIES = {
@@ -108,6 +119,8 @@ CANARIES = {
     "address of a stop": ("7351 Canaryofcorner", of_the_members),
     "longitude of a stop": ("94.56321", of_the_members),
     "title of a walk under way": ("canaryofwalk", of_the_watch),
+    "note of a work order": ("canaryoforder", works_on_lights),
+    "address of a work order": ("8123 Canaryoflight", works_on_lights),
     "words taken out of a timeline": ("canaryoftimeline", acts(Act.MODERATE)),
 }
 """What stands where, and who of those that ask may see it."""
@@ -124,6 +137,7 @@ PARAMETERS = {
     "layer": ["reports", "block_watches", "neighbourhoods"],
     "size": ["large", "small"],
     "cell": ["0.0"],
+    "crew_id": ["1"],
     "event_id": ["1"],
     "form": ["geojson", "gpkg", "csv"],
     "run_id": ["1"],
@@ -132,6 +146,7 @@ PARAMETERS = {
     "invitation_id": ["1"],
     "meeting_id": ["1"],
     "note_id": ["1"],
+    "number": ["0"],
     "partner_id": ["1"],
     "person_id": ["1"],
     "photo_id": ["1"],
@@ -298,11 +313,48 @@ def town(engine, settings) -> Town:
         walk_by(session, block_watch)
         hide_words(session, id, askers[-2].person_id)
         _plan(session, block_watch, of["safety"].id)
+        _work_order(session, city.council_district)
         ground = Ground(
             block_watch, divisions[0], city.council_district, frozenset({of["safety"].id})
         )
         session.commit()
     return Town(id, block_watch, site, ground, tuple(askers))
+
+
+def _work_order(session: Session, council_district: int) -> None:
+    """An order for a light, issued to a crew, that says what not everybody may know."""
+    place = "SRID=4326;POINT(-94.5555 39.0155)"
+    depot = session.scalar(insert(Depot).values(name="Yard", geom=place).returning(Depot.id))
+    crew = session.scalar(
+        insert(Crew).values(name="Crew", depot_id=depot, kind=Kind.LIGHTING).returning(Crew.id)
+    )
+    need = session.scalar(
+        insert(Need)
+        .values(
+            kind=Kind.LIGHTING,
+            category_code="light_out",
+            geom=place,
+            address=CANARIES["address of a work order"][0],
+            council_district_id=council_district,
+            hazard=False,
+            status="confirmed",
+            opened_at=func.now(),
+        )
+        .returning(Need.id)
+    )
+    order = session.scalar(
+        insert(WorkOrder)
+        .values(
+            need_id=need,
+            crew_id=crew,
+            day=date(2026, 6, 9),
+            service_minutes=30,
+            state="issued",
+        )
+        .returning(WorkOrder.id)
+    )
+    note = CANARIES["note of a work order"][0]
+    session.execute(insert(WorkOrderEvent).values(work_order_id=order, note=note))
 
 
 def _plan(session: Session, block_watch: int, department: int) -> None:
@@ -650,6 +702,8 @@ def test_what_waits_or_is_for_members_is_seen_by_those_it_is_for(client, engine,
         ("moderator", photo, ["picture that waits"]),
         ("captain", stops, ["note of a stop", "address of a stop", "longitude of a stop"]),
         ("moderator", f"/reports/{town.report}", ["words taken out of a timeline"]),
+        ("staff of another kind", "/desk/orders/1", ["note of a work order"]),
+        ("staff of another kind", "/crew/routes/1/2026-06-09", ["address of a work order"]),
     ):
         told = _asked(client, engine, askers[name], "GET", address).text
         assert [what for what in canaries if CANARIES[what][0] not in told] == [], address
