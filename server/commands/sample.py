@@ -13,6 +13,8 @@ from data.queries.imports import holds_real_city
 from data.sample.city import sample_city
 from data.sample.load import Loaded, RealCityError, holds_sample, load
 from server.commands.database import upgraded_database
+from server.light_results import find_due
+from server.sample_orders import put_route
 from server.sample_plans import put_plans
 from server.settings import Settings, position_secret
 from server.settings import load as load_settings
@@ -76,6 +78,8 @@ def _put_in(
         )
         shown.update(task, description="Putting in: action plans, and judging them")
         put_plans(session, city, settings.zone)
+        find_due(session, settings.zone, until)
+        put_route(session, city.until, settings.zone)
         session.commit()
     _show(console, loaded, perf_counter() - started)
 
