@@ -22,7 +22,7 @@ _AROUND_M = 150.0
 _ALL_STREETS_M, _MAIN_STREETS_M = 2_500.0, 12_000.0
 """Up to these extents all streets are drawn, and those that are more than local."""
 
-_APART = 46.0
+_APART = 60.0
 """Units of the drawing within which stops that follow each other share a mark."""
 
 
