@@ -46,6 +46,7 @@ from server.pages import (
 )
 from server.pages import following as following_pages
 from server.pages import hot_spots as hot_spot_pages
+from server.pages import light_results as light_result_pages
 from server.pages import list as list_page
 from server.pages import map as map_page
 from server.pages import meeting_sheets as sheet_pages
@@ -208,6 +209,7 @@ def create_app(settings: Settings) -> FastAPI:
         priority_pages,
         desk_pages,
         pole_import_pages,
+        light_result_pages,
         hot_spot_pages,
         plan_pages,
         plan_new,

@@ -28,6 +28,7 @@ from server import assessments
 from server.delivery import deliver
 from server.following import tell_all
 from server.hot_spots import find_by_job
+from server.light_results import find_by_job as find_light_results_by_job
 from server.nudges import nudge
 from server.plans import remind
 from server.pole_imports import apply_by_job, read_by_job
@@ -135,6 +136,11 @@ def create_app(settings: Settings, engine: Engine) -> App:
     @made.task(name="find_hot_spots", queue="analysis", retry=GrowingWaits())
     def find_hot_spots(id: int) -> None:
         find_by_job(engine, settings, id)
+
+    @made.periodic(cron="53 4 * * *")
+    @made.task(name="find_light_results", queue="analysis", lock="find_light_results")
+    def find_light_results(timestamp: int) -> None:
+        find_light_results_by_job(engine, settings.zone)
 
     @made.periodic(cron="41 4 * * *")
     @made.task(name="judge_due", queue="analysis", lock="judge_due")
