@@ -288,9 +288,9 @@ def keep_cost(
     """Say what a need of a category takes."""
     mine, spoken = plans_kinds(request, who), request.state.language
     _ = spoken.gettext
-    form = f"cost-{category}"
+    known = BY_CODE.get(category)
+    form = f"cost-{category}" if known and known.kind in mine else "costs"
     try:
-        known = BY_CODE.get(category)
         if known is None or known.kind not in mine:
             raise UnreadableError(_("Choose a category of the list."))  # noqa: TRY301 (as the readers below do)
         cents = cents_of(dollars.strip(), _("Write the cost in dollars, such as 350 or 350.00."))

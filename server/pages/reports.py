@@ -70,7 +70,7 @@ ICONS: dict[Status, str] = {
     Status.NOT_OURS: "↷",
 }
 
-_FEET_PER_METRE = 3.28084
+FEET_PER_METRE = 3.28084
 
 REASON_LIMIT = 500
 """Characters of why something is not fixed."""
@@ -142,31 +142,22 @@ class Said:
     reason_fault: str = ""
 
 
-def look_atlas(
-    code: str,
-    view: View,
-    settings: Settings,
-    marks: Sequence[Mark] = (),
-    *,
-    pin: bool = True,
-) -> Atlas:
-    """Give the small map of one place, or of several that have numbers.
+def look_atlas(code: str, view: View, settings: Settings, marks: Sequence[Mark] = ()) -> Atlas:
+    """Give the small map of one place.
 
     Parameters
     ----------
     code : str
         Of the language.
     view : View
+        Its middle gets a pin.
     settings : Settings
     marks : sequence of Mark
         With numbers, beside the pin. On such a map nothing opens: whoever chooses among them has not
         sent the form yet.
-    pin : bool
-        Whether the middle of the view gets a pin.
     """
     options = Options(
         mode="look",
-        pin=pin,
         asset=asset,
         translate=language(code).gettext,
         raster=raster(settings),
@@ -180,7 +171,7 @@ def look_atlas(
 def in_feet(near: Sequence[NearbyReport]) -> dict[int, int]:
     """Give distances in feet, to ten of them, for those whose position is public exactly."""
     return {
-        report.id: max(10, 10 * round(report.distance_m * _FEET_PER_METRE / 10))
+        report.id: max(10, 10 * round(report.distance_m * FEET_PER_METRE / 10))
         for report in near
         if report.category.setting is Setting.PUBLIC_SPACE
     }

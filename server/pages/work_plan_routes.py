@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
+from babel.dates import format_time
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
@@ -51,11 +52,11 @@ _ALL_STREETS_M, _MAIN_STREETS_M = 2_500.0, 12_000.0
 
 @dataclass(frozen=True, slots=True)
 class RouteStop:
-    """A stop of a crew's day."""
+    """A stop of a crew's day, and at which local time it is come to."""
 
     number: int
     need: PlanNeed
-    arrive_at: datetime
+    arrive: str
     minutes: int
 
 
@@ -64,8 +65,8 @@ class RouteOfDay:
     """A crew's day, with all that its page and its sheet show."""
 
     day: RouteDay
-    leave_at: datetime
-    back_at: datetime
+    leave: str
+    back: str
     depot: str
     depot_longitude: float
     depot_latitude: float
@@ -87,15 +88,19 @@ def _route(
     minutes = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
     leave = datetime.combine(days[number].day, time.fromisoformat(kept["starts_at"]), zone)
     depot = plan.routes["depots"][kept["depot"]]
+
+    def clock(moment: datetime) -> str:
+        return str(format_time(_minute(moment), "short", locale=request.state.language.locale))
+
     stops = [
-        RouteStop(at, by_id[need], _minute(leave + timedelta(seconds=arrival)), minutes[need])
+        RouteStop(at, by_id[need], clock(leave + timedelta(seconds=arrival)), minutes[need])
         for at, (need, arrival) in enumerate(zip(kept["stops"], kept["arrivals_s"], strict=True), 1)
         if need in by_id  # it is gone where its reports are
     ]
     return RouteOfDay(
         day=days[number],
-        leave_at=leave,
-        back_at=_minute(leave + timedelta(seconds=kept["back_s"])),
+        leave=clock(leave),
+        back=clock(leave + timedelta(seconds=kept["back_s"])),
         depot=depot["name"],
         depot_longitude=depot["lon"],
         depot_latitude=depot["lat"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypedDict
 
+import numpy as np
 from babel.numbers import format_currency
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -17,12 +18,11 @@ from data.queries.work_plans import Bounds, PlanNeed, PlanRefused, PlanSummary, 
 from geo.kinds import Kind
 from geo.places import plain_text
 from geo.roles import Act, Role, Site, may
-from layers.atlas import Atlas, Mark, view_of
+from layers.atlas import Atlas, Mark, Options, atlas, view_of
 from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.languages import Language
-from server.pages.map import KINDS
-from server.pages.page import page
-from server.pages.reports import look_atlas
+from server.pages.map import KINDS, raster
+from server.pages.page import asset, page
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
 from server.settings import Settings
@@ -43,6 +43,8 @@ router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
 MOST_SHOWN = 200
 """Needs of a plan that its page lists and marks on its map. The desk lists them all."""
+
+_ROOM_DEG = 0.002
 
 MOST_FLOORS = 30
 MOST_OF_ONE = 100_000
@@ -598,10 +600,26 @@ def marked_atlas(
     """Give a map of places by their numbers in the list beside it; None where there are none."""
     if not places:
         return None
-    lon, lat = zip(*places, strict=True)
-    marks = [Mark(y, x, number) for number, (x, y) in enumerate(places, 1)]
-    view = view_of(min(lon), min(lat), max(lon), max(lat))
-    return look_atlas(spoken.code, view, settings, marks, pin=False)
+    lon, lat = (np.array(one) for one in zip(*places, strict=True))
+    marks = tuple(Mark(y, x, number) for number, (x, y) in enumerate(places, 1))
+    # Wider than the places: the map is lower than a screen, and marks need room at its edges.
+    wide, high = 0.1 * np.ptp(lon) + _ROOM_DEG, 0.4 * np.ptp(lat) + _ROOM_DEG
+    view = view_of(
+        float(lon.min() - wide),
+        float(lat.min() - high),
+        float(lon.max() + wide),
+        float(lat.max() + high),
+    )
+    options = Options(
+        mode="look",
+        asset=asset,
+        translate=spoken.gettext,
+        raster=raster(settings),
+        facts="",
+        marks=marks,
+        pin=False,
+    )
+    return atlas((), view, options)
 
 
 def _log(session: Session, who: Visitor, plan: WorkPlan, action: str) -> None:

@@ -147,6 +147,7 @@ PARAMETERS = {
     "meeting_id": ["1"],
     "note_id": ["1"],
     "number": ["0"],
+    "number": ["0"],
     "partner_id": ["1"],
     "person_id": ["1"],
     "photo_id": ["1"],
