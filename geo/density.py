@@ -135,7 +135,7 @@ def _part_within(
     x, y = np.meshgrid(
         corner_m[0] + spacing_m * np.arange(shape[1]), corner_m[1] + spacing_m * np.arange(shape[0])
     )
-    within = shapely.contains_xy(area, x, y).astype(np.float64)
+    within: NDArray[np.float64] = np.asarray(shapely.contains_xy(area, x, y), np.float64)
     # Only squares that the border runs through are in part within.
     border = shapely.get_coordinates(shapely.segmentize(area.boundary, spacing_m / 2))
     crossed = np.zeros((shape[0] + 2, shape[1] + 2), np.bool_)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from data import database
 from data.cluster import EXTENSIONS, Cluster
 from server.app import create_app
 from server.settings import Settings, variable
+from tests.pristine import Pristine
 
 ROOT = Path(__file__).parent.parent
 SERVER = "TESTS_SERVER"  # handed to the worker processes of pytest-xdist
@@ -44,9 +46,13 @@ class Server:
     def __init__(self, url: URL) -> None:
         self.url = url
 
+    def plain(self, name: str) -> str:
+        """Give where a database is, without the name of a driver."""
+        url = self.url.set(drivername="postgresql", database=name)
+        return url.render_as_string(hide_password=False)
+
     def execute(self, statement: str, *names: str) -> None:
-        plain = self.url.set(drivername="postgresql", database="postgres")
-        with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
+        with psycopg.connect(self.plain("postgres"), autocommit=True) as admin:
             admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def drop(self, name: str) -> None:
@@ -75,19 +81,26 @@ def template(server: Server, worker: str) -> str:
     """A database with the schema and nothing else."""
     name = f"porchlight_template_{worker}"
     url = server.create(name)
-    with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False)) as own:
+    with psycopg.connect(server.plain(name)) as own:
         for extension in EXTENSIONS:
             own.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
     database.upgrade(url)
     return name
 
 
+@pytest.fixture(scope="session")
+def pristine(server: Server, template: str) -> Iterator[Pristine]:
+    with closing(Pristine.of(server.plain(template))) as found:
+        yield found
+
+
 @pytest.fixture
-def database_url(server: Server, template: str, worker: str) -> Iterator[str]:
+def database_url(server: Server, template: str, pristine: Pristine, worker: str) -> str:
     """A migrated, empty database of the test's own, in which it may commit."""
     name = f"porchlight_test_{worker}"
-    yield server.create(name, template)
-    server.drop(name)
+    if not pristine.put_back(server.plain(name)):
+        server.create(name, template)
+    return server.url.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
