@@ -455,6 +455,55 @@ class TestAtTheSameTime:
         assert len(made) == 1
         assert made == held
 
+    def test_a_planner_and_two_phones_at_once_lose_nothing(self, engine):
+        """Whoever comes first: the crew's word counts, its repetition does not, the planner is told."""
+        with Session(engine) as session:
+            found_city(session)
+            works = found_works(session)
+            report, need = needed(session)
+            stop = Stop(need, works.lighting, DAY, 1)
+            id = work_orders.draft(session, works.staff, None, [stop]).made[need]
+            session.execute(update(WorkOrder).where(WorkOrder.id == id).values(state="issued"))
+            session.commit()
+        staff = Worker(works.staff, (Grant(Role.STAFF, kinds=frozenset({Kind.LIGHTING})),))
+        mark = Wanted(State.DONE, Outcome.FIXED, key=uuid4())
+        told = []
+
+        def take(wanted, **how):
+            with Session(engine) as session:
+                session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
+                session.execute(
+                    text(
+                        "SELECT set_config('porchlight.person', :id, true), "
+                        "set_config('porchlight.strong', 'true', true)"
+                    ),
+                    {"id": str(works.staff)},
+                )
+                try:
+                    told.append(work_orders.step(session, staff, id, wanted, **how))
+                    session.commit()
+                except OrderRefused as error:
+                    told.append(error.why)
+
+        cancels = Wanted(State.CANCELLED, note="No budget")
+        threads = [
+            Thread(target=take, args=(mark,), kwargs={"by": Party.FIELD}),
+            Thread(target=take, args=(cancels,), kwargs={"version": 2}),
+            Thread(target=take, args=(mark,), kwargs={"by": Party.FIELD}),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        steps = [one for one in told if one is not Why.CHANGED_MEANWHILE]
+        marks = [one for one in steps if one.after is State.DONE]
+        assert sorted(one.replayed for one in marks) == [False, True]
+        with Session(engine) as session:
+            assert session.get_one(WorkOrder, id).state is State.DONE
+            assert session.get_one(Report, report).status is Status.DONE
+            lines = select(func.count()).where(WorkOrderEvent.key == mark.key)
+            assert session.scalar(lines) == 1
+
 
 class TestAssigning:
     def test_the_day_moves_as_long_as_no_crew_has_begun(
