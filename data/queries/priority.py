@@ -479,7 +479,15 @@ def versions(session: Session) -> list[Version]:
         WeightsVersion.weights,
     )
     rows = session.execute(select(*columns).order_by(WeightsVersion.id.desc())).all()
-    return [Version(id, at, by, note, read_weights(weights)) for id, at, by, note, weights in rows]
+    return [Version(id, at, by, note, _weights(weights)) for id, at, by, note, weights in rows]
+
+
+def _weights(written: Mapping[str, Mapping[str, float]]) -> dict[Kind, NDArray[np.float64]]:
+    """Read weights that were published; a factor that came later weighed nothing then."""
+    return {
+        kind: np.array([written[kind].get(factor, 0.0) for factor in factors], np.float64)
+        for kind, factors in FACTORS.items()
+    }
 
 
 def current(session: Session) -> Version:
@@ -506,6 +514,8 @@ def publish(
     ------
     Overtaken
         Where those have been replaced already.
+    ValueError
+        As `geo.priority.read_weights`.
     """
     if session.scalar(select(func.max(WeightsVersion.id))) != replaces_id:
         raise Overtaken
@@ -513,6 +523,7 @@ def publish(
         kind.value: dict(zip(FACTORS[kind], values, strict=True))
         for kind, values in weights.items()
     }
+    read_weights(written)
     try:
         with session.begin_nested():
             return session.execute(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.categories import CATEGORIES
@@ -191,6 +191,7 @@ def test_a_rank_that_hangs_on_one_weight_is_less_sure_than_one_that_all_agree_on
     assert (ranking.low[3], ranking.high[3]) == (4, 4)
 
 
+@settings(deadline=None)
 @given(needs(), st.data())
 def test_a_need_that_is_worse_in_one_thing_never_ranks_lower(some, data):
     of, weights = some
@@ -208,6 +209,7 @@ def test_a_need_that_is_worse_in_one_thing_never_ranks_lower(some, data):
     assert after.high[which] <= before.high[which]
 
 
+@settings(deadline=None)
 @given(needs(), st.data())
 def test_the_order_of_needs_has_no_part_in_their_ranks(some, data):
     of, weights = some
@@ -220,6 +222,7 @@ def test_the_order_of_needs_has_no_part_in_their_ranks(some, data):
         assert (getattr(other, name) == getattr(first, name)[order]).all()
 
 
+@settings(deadline=None)
 @given(needs(), st.integers(0, 2**32 - 1))
 def test_parts_add_up_and_the_interval_holds_the_rank(some, seed):
     of, weights = some
@@ -233,6 +236,7 @@ def test_parts_add_up_and_the_interval_holds_the_rank(some, seed):
     assert 0 <= ranking.score.min() <= ranking.score.max() <= 100
 
 
+@settings(deadline=None)
 @given(needs(), st.integers(0, 2**32 - 1))
 def test_the_same_seed_gives_the_same_interval(some, seed):
     of, weights = some
@@ -242,6 +246,7 @@ def test_the_same_seed_gives_the_same_interval(some, seed):
     assert (one.high == other.high).all()
 
 
+@settings(deadline=None)
 @given(needs())
 def test_ranks_alone_are_those_of_the_whole_ranking(some):
     of, weights = some
@@ -251,6 +256,7 @@ def test_ranks_alone_are_those_of_the_whole_ranking(some):
     assert (alone == rank(found, weights, opened, ids).rank).all()
 
 
+@settings(deadline=None)
 @given(needs())
 def test_weights_count_by_their_shares(some):
     of, weights = some
@@ -259,6 +265,7 @@ def test_weights_count_by_their_shares(some):
     assert rank(found, weights).score == pytest.approx(half.score)
 
 
+@settings(deadline=None)
 @given(needs(least=1))
 def test_facts_come_back_from_what_was_written(some):
     of, _weights = some
