@@ -13,6 +13,6 @@ class DarkRuns(Features):
     rules = (
         Rule(
             {"colour": "street_light_out", "width": 7, "opacity": 0.35},
-            label=N_("Neighboring lights that are dark"),
+            label=N_("Neighbouring lights that are dark"),
         ),
     )

@@ -235,8 +235,8 @@ class TestQueue:
         assert poles(queue(staff)) == ["P2", "P3", "P4", "P5", "P6"]
         fixed = queue(staff, "?status=done")
         assert sorted(poles(fixed)) == ["P0", "P1"]
-        assert fixed.count("Neighbors: fixed") == 1
-        assert fixed.count("Neighbors have not said yet") == 1
+        assert fixed.count("Neighbours: fixed") == 1
+        assert fixed.count("Neighbours have not said yet") == 1
 
     @pytest.mark.parametrize("query", ["?kind=x", "?area=0", "?after=1", "?order=x", "?due=1"])
     def test_nonsense_is_refused_with_words(self, staff, query):
