@@ -431,8 +431,10 @@ def found_of(plan: WorkPlan, names: Mapping[int, str], spoken: Language) -> Foun
     if kept is None:
         return None
     worth, bound = kept["worth"], kept["bound"]
+    method = METHODS[kept["method"]]
+    others = [(COMPARED[one["name"]], one) for one in kept["comparisons"]]
     return Found(
-        method=spoken.gettext(METHODS[kept["method"]]),
+        method=spoken.gettext(method),
         items=kept["items"],
         open=kept["open"],
         cost=money(kept["spent"][MONEY], spoken),
@@ -451,12 +453,12 @@ def found_of(plan: WorkPlan, names: Mapping[int, str], spoken: Language) -> Foun
         ],
         compared=[
             Compared(
-                spoken.gettext(COMPARED[one["name"]]),
+                spoken.gettext(name),
                 one["items"],
                 round(_percent(one["worth"], worth)),
                 one["floors_missed"],
             )
-            for one in kept["comparisons"]
+            for name, one in others
         ],
         prices=[
             Price(bound_words(one["name"], names, spoken), round(_percent(one["gain"], worth), 1))
