@@ -108,7 +108,11 @@ def report_said(found: PublicReport | ListedReport, _: Speech) -> Said:
 def _street_light(row: Mapping[str, Any], _: Speech) -> Said:
     return Said(
         _("Street light {number}").format(number=row["pole_id"]),
-        {_("Status"): _.legend("street_lights", "status", row["status"])},
+        {
+            _("Status"): _.legend("street_lights", "status", row["status"]),
+            _("Open reports"): _.number(row["reports"]) if row["reports"] else None,
+            _("Reported"): row["opened_at"] and _.day(row["opened_at"]),
+        },
     )
 
 

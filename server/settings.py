@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "PORCHLIGHT_"
 _SECRET_CHARACTERS = 32
+_PHONE = r"^\+?[0-9][0-9 ().-]{1,19}$"
 
 
 class SettingsError(ValueError):
@@ -112,6 +113,23 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=60,
         description="Name of the city, as pages and titles show it.",
+    )
+    city_phone: str = Field(
+        default="311",
+        pattern=_PHONE,
+        description="Number at which the city takes calls about damage, shown to whoever reports a "
+        "dangerous pole or wire.",
+    )
+    utility_name: str = Field(
+        default="Evergy",
+        min_length=1,
+        max_length=60,
+        description="Company that keeps the wires of street lights.",
+    )
+    utility_phone: str = Field(
+        default="1-888-544-4852",
+        pattern=_PHONE,
+        description="Number of that company for wires that are down, at any hour.",
     )
     time_zone: Annotated[str, AfterValidator(_require_time_zone)] = Field(
         default="America/Chicago",

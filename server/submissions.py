@@ -10,17 +10,21 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import assert_never
 
+from shapely import Point
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from data.models.association import NEAR_M
 from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
-from data.queries import associations, places, reports
+from data.queries import associations, places, reports, street_lights
 from data.queries.places import Exactness, Place
 from data.queries.reports import Contact, NewReport, OutsideServedArea, Submitted
+from data.queries.street_lights import Light
 from geo.addresses import LONGEST
 from geo.categories import BY_CODE, Category
-from geo.kinds import Severity
+from geo.crs import in_city_metres
+from geo.kinds import Kind, Severity
+from geo.outages import BLOCK, NEEDED
 from geo.places import (
     Box,
     PlaceError,
@@ -40,6 +44,9 @@ from server.positions import Positions
 from server.screening import Finding
 from server.visitors import Visitor
 
+FARTHEST_POLE_M = 250.0
+"""Metres from a place beyond which a pole that is named with it is taken for another."""
+
 MOST_CHOICES = 6
 """Places that are offered for what was typed."""
 
@@ -56,7 +63,7 @@ class Fault:
     ----------
     field : str
         What it is about: category, place, to (the other end of a stretch of street), occurred_at,
-        description, on_behalf_of, name, email or phone.
+        street_light, description, on_behalf_of, name, email or phone.
     code : str
         The same for every occurrence, for programs.
     message : str
@@ -128,13 +135,22 @@ Where = Pair | Named | Stretch | Drawn
 
 
 @dataclass(frozen=True, slots=True)
+class Pole:
+    """A street light, by its id or else by the number on its pole."""
+
+    id: int | None = None
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A report as it was read, before it is checked; in place of what nobody can read stands a fault.
 
     Attributes
     ----------
     category : Category or Fault
-    where : Pair, Named, Stretch, Drawn or Fault
+    where : Pair, Named, Stretch, Drawn, Fault or None
+        None where only a pole is named.
     occurred_at : datetime, Fault or None
         None for now.
     long_ago : bool
@@ -148,10 +164,12 @@ class Draft:
         What was sent, in one spelling, to tell a repetition from another report.
     on_behalf_of_id : int, Fault or None
         The block watch in whose name it is sent, to which the sender belongs.
+    pole : Pole or None
+        The street light that was picked.
     """
 
     category: Category | Fault
-    where: Where | Fault
+    where: Where | Fault | None
     occurred_at: datetime | Fault | None
     long_ago: bool
     severity: Severity | None
@@ -160,6 +178,7 @@ class Draft:
     key: str
     body: bytes
     on_behalf_of_id: int | Fault | None = None
+    pole: Pole | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +199,8 @@ class Sent:
         What in the description points at a person.
     key, body, on_behalf_of_id
         As of `Draft`.
+    street_light_id : int or None
+        The light that was picked; the place is then its pole.
     """
 
     category: Category
@@ -193,6 +214,7 @@ class Sent:
     key: str
     body: bytes
     on_behalf_of_id: int | None = None
+    street_light_id: int | None = None
 
     @property
     def body_hash(self) -> bytes:
@@ -225,16 +247,11 @@ def check(
         With everything that is wrong.
     """
     faults: list[Fault] = []
-    category, located, occurred_at = draft.category, None, draft.occurred_at
+    category, occurred_at = draft.category, draft.occurred_at
     if isinstance(category, Fault):
         faults.append(category)
-    if isinstance(draft.where, Fault):
-        faults.append(draft.where)
-    else:
-        try:
-            located = locate(session, draft.where, positions, language, city)
-        except Refused as refused:
-            faults += refused.faults
+    located, light, misplaced = _placed(session, draft, positions, language, city)
+    faults += misplaced
     if isinstance(occurred_at, Fault):
         faults.append(occurred_at)
     else:
@@ -266,7 +283,77 @@ def check(
         key=draft.key,
         body=draft.body,
         on_behalf_of_id=behalf,
+        street_light_id=None if light is None else light.id,
     )
+
+
+def _placed(
+    session: Session, draft: Draft, positions: Positions, language: Language, city: str
+) -> tuple[Located | None, Light | None, list[Fault]]:
+    """Find the place and the light that was picked, of which the pole is the place."""
+    located: Located | None = None
+    light: Light | None = None
+    faults: list[Fault] = []
+    if isinstance(draft.where, Fault):
+        faults.append(draft.where)
+    elif draft.where is not None:
+        try:
+            located = locate(session, draft.where, positions, language, city)
+        except Refused as refused:
+            faults += refused.faults
+    if draft.pole is not None:
+        try:
+            light = picked_light(session, draft.pole, draft.category, located, language)
+        except Refused as refused:
+            faults += refused.faults
+        else:
+            pole = Point(light.longitude, light.latitude)
+            located = Located(pole, located.address if located else "")
+    return located, light, faults
+
+
+def picked_light(
+    session: Session,
+    pole: Pole,
+    category: Category | Fault,
+    located: Located | None,
+    language: Language,
+) -> Light:
+    """Find the street light that was picked.
+
+    Raises
+    ------
+    Refused
+        Where there is none, where it is far from the place that was given, and where the report is
+        not about one light.
+    """
+    _ = language.gettext
+    if isinstance(category, Category) and not names_a_pole(category):
+        message = _("Only a report about one street light names its pole. Leave it out.")
+        raise Refused(Fault("street_light", "not_about_one_light", message))
+    light = (
+        street_lights.by_pole(session, pole.number)
+        if pole.id is None
+        else street_lights.one(session, pole.id)
+    )
+    if light is None:
+        message = _(
+            "We know of no street light with this number. Check the number on the pole, or leave it "
+            "out: then the nearest light counts."
+        )
+        raise Refused(Fault("street_light", "no_such_light", message))
+    at = in_city_metres(Point(light.longitude, light.latitude))
+    if located is not None and in_city_metres(located.place).distance(at) > FARTHEST_POLE_M:
+        message = _(
+            "Pole {number} is far from the place you gave. Check the number, or leave the place out."
+        ).format(number=light.pole)
+        raise Refused(Fault("street_light", "far_away", message))
+    return light
+
+
+def names_a_pole(category: Category) -> bool:
+    """Tell whether a report of a category can be about one street light."""
+    return category.kind is Kind.LIGHTING and category.code not in {BLOCK, NEEDED}
 
 
 def locate(
@@ -594,6 +681,7 @@ def store(
         contact=sent.contact,
         reporter_id=reporter_id,
         on_behalf_of_id=sent.on_behalf_of_id,
+        street_light_id=sent.street_light_id,
         language=language.code,
     )
     try:

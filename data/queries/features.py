@@ -24,6 +24,7 @@ from data.models import (
     VacantLot,
 )
 from data.queries.filters import Bounds, envelope
+from data.queries.street_lights import light_needs
 from geo.statuses import OPEN
 
 _TOLERANCE = 0.00002
@@ -61,7 +62,12 @@ def _area(layer: AreaLayer, within: InstrumentedAttribute[int | None]) -> Select
 
 
 _PUBLIC: Mapping[str, tuple[InstrumentedAttribute[int], Select[*tuple[Any, ...]]]] = {
-    "street_lights": (StreetLight.id, select(StreetLight.pole_id, StreetLight.status)),
+    "street_lights": (
+        StreetLight.id,
+        select(
+            StreetLight.pole_id, StreetLight.status, light_needs.c.reports, light_needs.c.opened_at
+        ).outerjoin(light_needs, light_needs.c.street_light_id == StreetLight.id),
+    ),
     "service_locations": (
         ServiceLocation.id,
         select(

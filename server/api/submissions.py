@@ -19,7 +19,7 @@ from server.problems import Problem
 from server.schemas.problems import described
 from server.schemas.reports import FindingOut, ReportIn, ReportOut, TextOut
 from server.screening import EXPLANATIONS
-from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Where
+from server.submissions import Draft, Drawn, Fault, Named, Pair, Pole, Refused, Sent, Where
 from server.visitors import Visitor
 
 REPLAYED = "Idempotency-Replayed"
@@ -130,7 +130,13 @@ def _text(sent: Sent, language: Language) -> TextOut:
 
 def _draft(body: ReportIn, key: str, language: Language, visitor: Visitor) -> Draft:
     category = BY_CODE.get(body.category)
-    unsaid = None if body.on_behalf_of else {"on_behalf_of"}
+    # What is not said leaves no mark, so that a key outlives a new field.
+    said = {
+        "on_behalf_of": body.on_behalf_of,
+        "street_light_id": body.street_light_id,
+        "attribute": body.attribute.pole,
+    }
+    unsaid = {name for name, value in said.items() if value is None}
     told = body.model_dump(mode="json", exclude=unsaid)
     return Draft(
         category=category or submissions.category_fault(body.category, language),
@@ -145,13 +151,23 @@ def _draft(body: ReportIn, key: str, language: Language, visitor: Visitor) -> Dr
         on_behalf_of_id=submissions.on_behalf_of(visitor, body.on_behalf_of, language)
         if body.on_behalf_of
         else None,
+        pole=_pole(body),
     )
 
 
-def _where(body: ReportIn, language: Language) -> Where | Fault:
+def _pole(body: ReportIn) -> Pole | None:
+    if body.street_light_id is not None:
+        return Pole(body.street_light_id)
+    return Pole(number=body.attribute.pole) if body.attribute.pole else None
+
+
+def _where(body: ReportIn, language: Language) -> Where | Fault | None:
     _ = language.gettext
     coordinates = body.lat is not None or body.lon is not None
-    if (body.geometry is not None) + coordinates + bool(body.address) != 1:
+    ways = (body.geometry is not None) + coordinates + bool(body.address)
+    if ways == 0 and _pole(body):
+        return None
+    if ways != 1:
         message = _("Say where in one way: geometry, lat and lon, or address.")
         return Fault("place", "one_place", message)
     if body.address:

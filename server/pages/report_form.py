@@ -12,15 +12,17 @@ from typing import Annotated, TypedDict
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, field_validator
-from shapely import LineString
+from shapely import LineString, Point
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from data.queries import areas, associations, people, photos, reports
+from data.queries import areas, associations, people, photos, reports, street_lights
 from data.queries.photos import ChosenPhoto
 from data.queries.reports import Contact, KeyReused, NearbyReport
+from data.queries.street_lights import Light, NearLight
 from geo.categories import BY_CODE, CATEGORIES, N_, Category, Setting
 from geo.kinds import Kind, Severity
+from geo.outages import BLOCK, NEEDED, POLE, REACH_M
 from geo.places import plain_text, typed_coordinates
 from geo.statuses import Status
 from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, view_of
@@ -35,15 +37,29 @@ from server.pages.map import KINDS, SOMEWHERE, STATUSES, raster
 from server.pages.page import asset, page
 from server.pages.photos import Received, received
 from server.pages.reports import (
+    FEET_PER_METRE,
     ICONS,
+    LIGHT_STATES,
     SEVERITIES,
     in_feet,
     look_atlas,
     name_of_place,
 )
+from server.positions import Positions
 from server.screening import Marked, marked, seal
 from server.settings import Settings
-from server.submissions import Draft, Drawn, Fault, Named, Pair, Refused, Sent, Stretch, Where
+from server.submissions import (
+    Draft,
+    Drawn,
+    Fault,
+    Named,
+    Pair,
+    Pole,
+    Refused,
+    Sent,
+    Stretch,
+    Where,
+)
 from server.supporters import neighbour, remember, sender
 from server.visitors import Visitor
 
@@ -60,6 +76,24 @@ SHAPES: dict[str, str] = {
     "line": N_("A stretch of street"),
     "polygon": N_("A lot or area"),
 }
+
+DANGERS: dict[str, str] = {
+    "wires": N_("Wires hang down or lie on the ground"),
+    "leaning": N_("The pole leans or has fallen"),
+    "cover": N_("A cover is open, or bare wires can be reached"),
+    "none": N_("None of these"),
+}
+"""What may be dangerous about a damaged light. All but the last stop the form."""
+
+DAMAGED = "light_damaged"
+"""The category of which that is asked."""
+
+DANGER_NOTES: dict[str, str] = {
+    "wires": "Wires are down. The reporter says that they have called.",
+    "leaning": "The pole leans or has fallen. The reporter says that they have called.",
+    "cover": "A cover is open or wires are bare. The reporter says that they have called.",
+}
+"""What the staff reads of it, which is not translated, as all of their notes."""
 
 SAME_ZOOM = 17
 """Of the small map beside the question whether it is one of these: as far as their radius reaches."""
@@ -90,6 +124,12 @@ class ReportForm(BaseModel):
         Id of the block watch in whose name it is sent.
     signed_in : str
         Something where the form was opened by somebody who was signed in.
+    street_light : str
+        Id of the light that was picked; empty for the one that is nearest.
+    danger : str
+        Of `DANGERS`, where a pole or its wires are damaged.
+    called : str
+        Something where whoever sends it says that they have called for help.
     """
 
     kind: str = ""
@@ -118,6 +158,9 @@ class ReportForm(BaseModel):
     album: str = ""
     on_behalf_of: str = ""
     signed_in: str = ""
+    street_light: str = ""
+    danger: str = ""
+    called: str = ""
 
     @field_validator("token", "album")
     @classmethod
@@ -134,11 +177,57 @@ class Choice:
     value: str
 
 
-class FormPage(TypedDict):
-    """What the form's page shows. `wrong` and `choices` go by the field they are about."""
+@dataclass(frozen=True, slots=True)
+class Lights:
+    """Street lights around the place of a report.
+
+    Attributes
+    ----------
+    marked : tuple of Light
+        Those that a dark block or stretch will mark.
+    near : tuple of NearLight
+        Those that can be picked, the nearest first.
+    nearest : Light or None
+        The one of these that counts where none is picked.
+    picked : str
+        Id of the one that is picked, as the form sends it.
+    """
+
+    marked: tuple[Light, ...] = ()
+    near: tuple[NearLight, ...] = ()
+    nearest: Light | None = None
+    picked: str = ""
+
+
+class LightsPage(TypedDict):
+    """What the form shows of street lights around its place; None before one is chosen."""
+
+    lights: Lights | None
+    feet: Mapping[int, int]
+    light_states: Mapping[str, str]
+    form: ReportForm
+
+
+class Calls(TypedDict):
+    """Whom to call where a pole or a wire is dangerous."""
+
+    city_phone: str
+    utility_name: str
+    utility_phone: str
+
+
+class DangerPage(Calls):
+    """What stops whoever reports that wires are down."""
 
     form: ReportForm
+    danger: str
+
+
+class FormPage(LightsPage, Calls):
+    """What the form's page shows. `wrong` and `choices` go by the field they are about."""
+
     faults: Sequence[Fault]
+    dangers: dict[str, str]
     wrong: Mapping[str, Fault]
     choices: Mapping[str, Sequence[Choice]]
     kinds: dict[Kind, str]
@@ -213,18 +302,20 @@ def send_form(
     positions: Places,
     new: Annotated[str, Form()] = "",
     change: Annotated[str, Form()] = "",
+    lights: Annotated[str, Form()] = "",
     nameless: Annotated[str, Form()] = "",
 ) -> Response:
     """Check what was typed, ask whether it is known already, and store it."""
     language, city = request.state.language, settings.city_name
     browser = neighbour(request)
     form, reporter_id = _sender(form, visitor, nameless=bool(nameless))
-    unsent = _unsent(request, session, settings, form, photographed.faults, change=bool(change))
+    faults = photographed.faults
+    unsent = _unsent(request, session, settings, form, faults, change=change, lights=lights)
     if unsent:
         return unsent
     try:
         draft = _draft(form, settings, language, visitor)
-        sent = submissions.check(session, draft, positions, language, city)
+        sent = _checked(session, form, draft, positions, language=language, city=city)
         asked = _held(request, form, sent)
         if asked is None and not new:
             homes = positions.homes(session)
@@ -244,6 +335,7 @@ def send_form(
                 limits.count_stored(request, session, limits.reports_from_address(request))
                 mark = sender(positions.secret, browser, submitted.id)
                 reports.remember_browser(session, submitted.id, mark)
+            _note_danger(session, form, submitted.id)
             photos.send(session, form.album, submitted.id)
     except Refused as refused:
         return _form_page(request, session, settings, form, faults=refused.faults, status=422)
@@ -276,17 +368,62 @@ def _unsent(
     form: ReportForm,
     faults: Sequence[Fault],
     *,
-    change: bool,
+    change: str,
+    lights: str,
 ) -> HTMLResponse | None:
-    """Show the form as typed: for photos with faults, for a change, or for a session that ended."""
+    """Show the form as typed, or what stops it, where it is not to be sent now."""
+    if lights:
+        faults = faults or _place_faults(request, session, settings, form)
     if faults:
         return _form_page(request, session, settings, form, faults=faults, status=422)
-    if change:
+    if change or lights:
         return _form_page(request, session, settings, form)
     # Nobody's report becomes nameless in silence.
     if form.signed_in and request.state.visitor.signed_in is None:
         return _form_page(request, session, settings, form, signed_out=True, status=401)
+    if form.category == DAMAGED and form.danger in DANGER_NOTES and not form.called:
+        context = DangerPage(form=form, danger=DANGERS[form.danger], **_calls(settings))
+        return page(request, "report_danger.html", context)
     return None
+
+
+def _calls(settings: Settings) -> Calls:
+    return Calls(
+        city_phone=settings.city_phone,
+        utility_name=settings.utility_name,
+        utility_phone=settings.utility_phone,
+    )
+
+
+def _note_danger(session: Session, form: ReportForm, id: int) -> None:
+    """Tell the staff what is dangerous about a damaged light, where something is."""
+    if form.category == DAMAGED and form.danger in DANGER_NOTES:
+        note = DANGER_NOTES[form.danger]
+        reports.note_for_staff(session, id, note, key=f"danger {form.token}")
+
+
+def _checked(
+    session: Session,
+    form: ReportForm,
+    draft: Draft,
+    positions: Positions,
+    *,
+    language: Language,
+    city: str,
+) -> Sent:
+    """Check what was typed, and that it was said whether a damaged pole is dangerous."""
+    faults: tuple[Fault, ...] = ()
+    if form.category == DAMAGED and form.danger not in DANGERS:
+        _ = language.gettext
+        message = _("Say whether the damage is dangerous. If it is, call first.")
+        faults = (Fault("danger", "missing", message),)
+    try:
+        sent = submissions.check(session, draft, positions, language, city)
+    except Refused as refused:
+        raise Refused(*faults, *refused.faults) from refused
+    if faults:
+        raise Refused(*faults)
+    return sent
 
 
 def _held(request: Request, form: ReportForm, sent: Sent) -> HTMLResponse | None:
@@ -320,8 +457,14 @@ def _draft(form: ReportForm, settings: Settings, language: Language, visitor: Vi
             "to_place_for",
             "on_behalf_of",
             "signed_in",
+            "street_light",
+            "danger",
+            "called",
         }
     )
+    pole = _pole(form, category)
+    if pole:
+        told["street_light"] = form.street_light
     watch = form.on_behalf_of
     if watch:
         told["on_behalf_of"] = watch
@@ -340,7 +483,76 @@ def _draft(form: ReportForm, settings: Settings, language: Language, visitor: Vi
         )
         if watch
         else None,
+        pole=pole,
     )
+
+
+def _pole(form: ReportForm, category: Category | None) -> Pole | None:
+    """Give the pole that was picked, where the report is of one."""
+    picks = category is not None and submissions.names_a_pole(category) and form.shape == "point"
+    return Pole(int(form.street_light)) if picks and _ID.fullmatch(form.street_light) else None
+
+
+def _lights(
+    session: Session, form: ReportForm, positions: Positions, language: Language, city: str
+) -> Lights | None:
+    """Give the street lights around the place of the form; None where it names none, or none yet."""
+    category = BY_CODE.get(form.category)
+    if category is None or category.kind is not Kind.LIGHTING or category.code == NEEDED:
+        return None
+    where = _where(form, language)
+    if isinstance(where, Fault):
+        return None
+    try:
+        place = submissions.locate(session, where, positions, language, city).place
+    except Refused:
+        return None
+    if category.code == BLOCK or not isinstance(place, Point):
+        found = street_lights.meant_by(session, category.code, place).lights
+        return Lights(marked=tuple(sorted(found, key=lambda light: light.pole)))
+    near = tuple(street_lights.near(session, place))
+    nearest = near[0].light if near and near[0].distance_m <= REACH_M else None
+    if category.code not in POLE:
+        nearest = None
+    offered = {str(one.light.id) for one in near if one.light != nearest}
+    picked = form.street_light if form.street_light in offered else ""
+    return Lights(near=near, nearest=nearest, picked=picked)
+
+
+def _place_faults(
+    request: Request, session: Session, settings: Settings, form: ReportForm
+) -> tuple[Fault, ...]:
+    """Say why no street lights can be looked for around the place."""
+    positions: Positions = request.app.state.positions
+    language = request.state.language
+    where = _where(form, language)
+    if isinstance(where, Fault):
+        return (where,)
+    try:
+        submissions.locate(session, where, positions, language, settings.city_name)
+    except Refused as refused:
+        return refused.faults
+    return ()
+
+
+def _feet(lights: Lights | None) -> dict[int, int]:
+    near = lights.near if lights else ()
+    return {one.light.id: max(10, 10 * round(one.distance_m * FEET_PER_METRE / 10)) for one in near}
+
+
+@router.post("/report/lights", response_class=HTMLResponse)
+def offer_lights(
+    *,
+    request: Request,
+    form: Annotated[ReportForm, Form()],
+    session: Reading,
+    settings: Chosen,
+    positions: Places,
+) -> HTMLResponse:
+    """Show the street lights around the place that was chosen so far."""
+    lights = _lights(session, form, positions, request.state.language, settings.city_name)
+    context = LightsPage(lights=lights, feet=_feet(lights), light_states=LIGHT_STATES, form=form)
+    return page(request, "report_lights.html", context)
 
 
 def _where(form: ReportForm, language: Language) -> Where | Fault:
@@ -435,8 +647,15 @@ def _form_page(
 ) -> HTMLResponse:
     box = areas.extent(session)
     view = SOMEWHERE if box is None else view_of(box.west, box.south, box.east, box.north)
+    positions: Positions = request.app.state.positions
+    lights = _lights(session, form, positions, request.state.language, settings.city_name)
     context = FormPage(
         form=form,
+        lights=lights,
+        feet=_feet(lights),
+        light_states=LIGHT_STATES,
+        dangers=DANGERS,
+        **_calls(settings),
         faults=faults,
         wrong={fault.field: fault for fault in reversed(faults)},
         choices={fault.field: choices for fault in faults if (choices := choices_of(fault))},

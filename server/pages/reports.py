@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Annotated, TypedDict
 
 import shapely
@@ -12,16 +13,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models import EventKind
-from data.queries import fixes, places, plans, reports, work
+from data.queries import fixes, places, plans, reports, street_lights, work
 from data.queries.fixes import Answer, Asked
 from data.queries.people import Choice
 from data.queries.reports import Held, NearbyReport, NotOpen, PublicReport, TimelineEntry
+from data.queries.street_lights import Light
 from geo.categories import N_, Setting
-from geo.kinds import Severity
+from geo.kinds import Kind, Severity
 from geo.places import plain_text
 from geo.statuses import OPEN, Status
 from layers.atlas import Atlas, Mark, Options, View, atlas, view_of
 from layers.reports import Reports
+from layers.street_lights import StreetLights
 from server import limits
 from server.dependencies import Chosen, Places, Reading, Writing, own_site
 from server.languages import Language, language
@@ -69,6 +72,15 @@ ICONS: dict[Status, str] = {
     Status.DECLINED: "✕",
     Status.NOT_OURS: "↷",
 }
+
+LIGHT_STATES: Mapping[str, str] = MappingProxyType(
+    {
+        status: rule.label or ""
+        for rule in StreetLights.rules
+        for status in rule.when.get("status", ())
+    }
+)
+"""Words of the map's legend for the states of a street light."""
 
 FEET_PER_METRE = 3.28084
 
@@ -128,6 +140,8 @@ class OnePage(TypedDict):
     moderated: Moderated
     following: OnReport
     plans: Sequence[Choice]
+    lights: Sequence[Light]
+    light_states: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +292,8 @@ def _shown(
         moderated=moderated(session, id, request.state.visitor),
         following=on_report(session, request.state.visitor, id),
         plans=plans.of_report(session, id) if request.state.visitor.signed_in else (),
+        lights=street_lights.of_report(session, id) if found.kind is Kind.LIGHTING else (),
+        light_states=LIGHT_STATES,
     )
     return page(request, "report_page.html", context, status=422 if said.reason_fault else 200)
 

@@ -58,8 +58,18 @@ class ContactIn(BaseModel):
     phone: Annotated[str, Field(max_length=PHONE_LIMIT)] = ""
 
 
+class Attributes(BaseModel):
+    """What a service asks for beside the place, as `attribute` of Open311."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pole: Annotated[
+        str | None, Field(min_length=1, max_length=100, description="The number on the pole.")
+    ] = None
+
+
 class ReportIn(BaseModel):
-    """A report as a program sends it: a category, and the place in one of three ways."""
+    """A report as a program sends it: a category, and the place in one of three ways or a pole."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -105,6 +115,19 @@ class ReportIn(BaseModel):
             "in, and a place in it or at most 250 m from it.",
         ),
     ] = None
+    street_light_id: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=LARGEST_ID,
+            description="Id of the street light it is about. Without it, the nearest within 40 m of "
+            "a point counts. Its pole is the place; one that is given, too, lies at most 250 m away.",
+        ),
+    ] = None
+    attribute: Annotated[
+        Attributes,
+        Field(description="As Open311 sends it: `pole` names the street light by its number."),
+    ] = Attributes()
 
 
 class FindingOut(BaseModel):

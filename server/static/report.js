@@ -94,6 +94,37 @@ async function places(address, end) {
   });
 }
 
+/** Asks for the street lights around the place whenever that changes, and shows them on the map. */
+function lights() {
+  const map = document.querySelector("[data-pick-map] .folium-map");
+  const ask = () => document.body.dispatchEvent(new CustomEvent("porchlight:lights"));
+  const show = () => {
+    const marks = [...document.querySelectorAll("#lights [data-light]")].map((light) => ({
+      lat: Number(light.dataset.lat),
+      lon: Number(light.dataset.lon),
+      number: light.dataset.pole,
+      chosen: light.checked ?? true,
+      choose:
+        light.type === "radio"
+          ? () => {
+              light.checked = true;
+              show();
+            }
+          : undefined,
+    }));
+    map.dispatchEvent(new CustomEvent("porchlight:lights", { detail: marks }));
+  };
+  for (const chosen of ["porchlight:picked", "porchlight:drawn"]) document.addEventListener(chosen, ask);
+  form.addEventListener("change", ({ target }) => {
+    if (["kind", "category", "shape"].includes(target.name)) ask();
+    if (target.name === "street_light") show();
+  });
+  document.querySelector("[data-lights]")?.addEventListener("click", ask);
+  document.addEventListener("htmx:afterSwap", show);
+  addEventListener("pageshow", show);
+  show();
+}
+
 /** Says how many characters are left, once few are. */
 function count(text) {
   const said = document.querySelector("[data-count]");
@@ -135,6 +166,7 @@ if (form) {
   if (chosen) preview(chosen);
   const ends = [document.getElementById("address"), document.getElementById("to")];
   places(...ends);
+  lights();
   count(document.getElementById("description"));
   // Enter in an address field chooses a place; it should not send a form that is half filled in.
   for (const field of ends) {

@@ -5,6 +5,7 @@
 import { Drawing } from "porchlight/draw.js";
 
 const CLOSE = 17; // the zoom at which a house can be told from the next
+const CLOSE_TO_LIGHTS = 18; // at which the numbers of two poles do not cover each other
 const CLOSE_TO_DRAW = 16; // and at which some blocks fit a phone
 
 /** The pin that stands at a place. */
@@ -17,6 +18,15 @@ export function pinAt(latlng, options) {
 export function numberAt({ lat, lon, number }) {
   const icon = L.divIcon({ className: "place-number", html: String(number), iconSize: [28, 28] });
   return L.marker([lat, lon], { icon, keyboard: false, interactive: false, zIndexOffset: 1000 });
+}
+
+/** The number of a street light, which can be tapped where it can be chosen. */
+function lightAt({ lat, lon, number, chosen, choose }) {
+  const label = document.createElement("span");
+  label.textContent = number;
+  const icon = L.divIcon({ className: `light-number${chosen ? " is-chosen" : ""}`, html: label, iconSize: null });
+  const marker = L.marker([lat, lon], { icon, keyboard: false, interactive: Boolean(choose), zIndexOffset: chosen ? 2000 : 1000 });
+  return choose ? marker.on("click", choose) : marker;
 }
 
 /** `config.pick` names the form's fields as selectors: {lat, lon, drawn, shapes}. */
@@ -117,6 +127,15 @@ export function pick(map, { pick: fields, words }) {
     // A place with a name is where to look for the stretch or the lot, not yet a corner of it.
     if (!draws() || !label) choose(L.latLng(lat, lon));
     map.setView([lat, lon], Math.max(map.getZoom(), draws() ? CLOSE_TO_DRAW : CLOSE));
+  });
+  const poles = L.layerGroup().addTo(map);
+  let shown = "";
+  container.addEventListener("porchlight:lights", ({ detail: marks }) => {
+    poles.clearLayers();
+    for (const mark of marks) lightAt(mark).addTo(poles);
+    const same = shown === (shown = marks.map(({ number }) => number).join());
+    if (same || marks.length === 0 || draws()) return;
+    map.fitBounds(marks.map(({ lat, lon }) => [lat, lon]), { padding: [40, 40], maxZoom: CLOSE_TO_LIGHTS, animate: false });
   });
   container.addEventListener("porchlight:undraw", () => {
     drawing.forget();

@@ -1,0 +1,179 @@
+"""Reporting street lights: which one it is, a whole block, and what is dangerous first."""
+
+import re
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from data.models import Need, NeedReport, Report, ReportEvent, StreetLight
+from geo.outages import Match
+from tests.places import IN_EASTSIDE, found_city
+from tests.server.pages.test_reports import HERE, Controls
+
+NORTON = (-94.561, 39.0125)
+"""On Norton Ave, just north of 34th St."""
+
+
+@pytest.fixture
+def poles(engine):
+    """Lights at a place, 30, 60 and 500 m east of it, and two on a block of Norton Ave."""
+    with Session(engine) as session:
+        found_city(session)
+        ids = [
+            session.scalar(
+                insert(StreetLight)
+                .values(pole_id=pole, geom=f"SRID=4326;POINT({lon} {lat})")
+                .returning(StreetLight.id)
+            )
+            for pole, lon, lat in (
+                ("K1", IN_EASTSIDE[0] + 0.00005, IN_EASTSIDE[1]),
+                ("K2", IN_EASTSIDE[0] + 0.00035, IN_EASTSIDE[1]),
+                ("K3", IN_EASTSIDE[0] + 0.0007, IN_EASTSIDE[1]),
+                ("K4", IN_EASTSIDE[0] + 0.006, IN_EASTSIDE[1]),
+                ("N1", NORTON[0] + 0.0001, NORTON[1]),
+                ("N2", NORTON[0] - 0.0001, NORTON[1] + 0.0004),
+            )
+        ]
+        session.commit()
+    return dict(zip(("K1", "K2", "K3", "K4", "N1", "N2"), ids, strict=True))
+
+
+@pytest.fixture
+def send(client, poles):
+    def send(page=None, **typed):
+        filled = Controls((page or client.get("/report")).text).fields
+        filled |= {"kind": "lighting", "category": "light_out"} | typed
+        return client.post("/report", data=filled, follow_redirects=False)
+
+    return send
+
+
+def numbers(page):
+    return re.findall(r'data-pole="(\w+)"', page.text)
+
+
+def stored(engine, column):
+    with Session(engine) as session:
+        return session.scalars(select(column).order_by(column)).all()
+
+
+def test_the_lights_near_an_address_are_listed_and_the_nearest_is_proposed(send, client):
+    page = send(lights="1", address=f"{IN_EASTSIDE[1]}, {IN_EASTSIDE[0]}")
+    assert page.status_code == 200
+    assert numbers(page) == ["K1", "K2", "K3"]
+    assert Controls(page.text).fields["street_light"] == ""
+    assert "the nearest, about 10 feet away" in page.text
+
+
+def test_looking_for_lights_without_a_place_says_what_is_missing(send):
+    page = send(lights="1")
+    assert page.status_code == 422
+    assert "Say where it is" in page.text
+
+
+def test_the_nearest_light_counts_where_none_is_picked(send, engine, poles):
+    assert send(**HERE).status_code == 303
+    assert stored(engine, Need.street_light_id) == [poles["K1"]]
+    assert stored(engine, NeedReport.how) == [Match.NEAREST]
+
+
+def test_the_light_that_is_picked_counts_and_its_pole_is_the_place(send, client, engine, poles):
+    answer = send(street_light=str(poles["K3"]), **HERE)
+    assert answer.status_code == 303
+    assert stored(engine, Need.street_light_id) == [poles["K3"]]
+    assert stored(engine, NeedReport.how) == [Match.PICKED]
+    with Session(engine) as session:
+        assert session.scalar(
+            select(Report.exact_geom.ST_Distance(StreetLight.geom)).join(
+                StreetLight, StreetLight.id == Report.street_light_id
+            )
+        ) == pytest.approx(0, abs=1e-9)
+    page = client.get(answer.headers["location"])
+    assert "<strong>Light K3</strong>: Reported · 1 report<" in page.text
+    facts = client.get(f"/api/features/street_lights/{poles['K3']}").json()
+    assert {"label": "Open reports", "value": "1"} in facts["facts"]
+
+
+@pytest.mark.parametrize(
+    ("picked", "said"),
+    [("K4", "is far from the place you gave"), ("none", "We know of no street light")],
+)
+def test_a_pole_that_can_not_be_meant_is_told(send, poles, picked, said):
+    page = send(street_light=str(poles.get(picked, 10**15)), **HERE)
+    assert page.status_code == 422
+    assert said in page.text
+
+
+def test_a_pole_that_was_picked_for_another_category_is_left_out(send, engine, poles):
+    assert (
+        send(street_light=str(poles["K3"]), category="dumping", kind="cleanup", **HERE).status_code
+        == 303
+    )
+    assert stored(engine, Need.street_light_id) == [None]
+
+
+def test_a_whole_block_says_which_lights_it_marks(send, engine, poles):
+    here = {"lat": str(NORTON[1] + 0.0002), "lon": str(NORTON[0])}
+    page = send(lights="1", category="block_dark", **here)
+    assert numbers(page) == ["N1", "N2"]
+    assert "Your report marks 2 street lights as dark" in page.text
+    assert send(category="block_dark", **here).status_code == 303
+    assert set(stored(engine, Need.street_light_id)) == {poles["N1"], poles["N2"]}
+
+
+def test_a_drawn_stretch_says_which_lights_it_marks(send, engine, client):
+    x, y = IN_EASTSIDE
+    drawn = f'{{"type":"LineString","coordinates":[[{x},{y}],[{x + 0.0008},{y}]]}}'
+    page = client.post(
+        "/report/lights", data={"category": "light_out", "shape": "line", "drawn": drawn}
+    )
+    assert numbers(page) == ["K1", "K2", "K3"]
+    assert send(shape="line", drawn=drawn).status_code == 303
+    assert stored(engine, NeedReport.how) == [Match.STRETCH] * 3
+
+
+@pytest.mark.parametrize(
+    "typed", [{}, {"category": "dumping"}, {"category": "light_needed"} | HERE]
+)
+def test_there_is_nothing_to_pick_where_no_light_is_meant(client, poles, typed):
+    page = client.post("/report/lights", data={"category": "light_out"} | typed)
+    assert page.status_code == 200
+    assert numbers(page) == []
+
+
+def test_no_light_within_reach_is_told_and_stops_nothing(send, engine):
+    far = {"lat": "39.03", "lon": "-94.59"}
+    assert "We know of no street light here" in send(lights="1", **far).text
+    assert send(**far).status_code == 303
+    assert stored(engine, Need.street_light_id) == [None]
+
+
+def test_danger_stops_the_form_until_somebody_has_called(send, client, engine):
+    page = send(category="light_damaged", danger="wires", description="Sparks", **HERE)
+    assert page.status_code == 200
+    assert {"tel:911", "tel:311", "tel:1-888-544-4852"} <= set(re.findall('tel:[^"]+', page.text))
+    assert stored(engine, Report.id) == []
+    filled = Controls(page.text).fields
+    answer = client.post("/report", data=filled | {"called": "1"}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert stored(engine, Report.description) == ["Sparks"]
+    assert stored(engine, Need.hazard) == [True]
+    with Session(engine) as session:
+        note = session.scalars(select(ReportEvent).where(~ReportEvent.public)).one()
+    assert note.note == "Wires are down. The reporter says that they have called."
+
+
+def test_back_from_the_danger_brings_the_form_as_it_was(send, client):
+    page = send(category="light_damaged", danger="cover", description="Open lid", **HERE)
+    back = client.post("/report", data=Controls(page.text).fields | {"change": "1"})
+    assert Controls(back.text).fields["danger"] == "cover"
+    assert "Open lid" in back.text
+
+
+def test_damage_is_asked_about_and_one_that_is_not_dangerous_is_sent(send, engine):
+    page = send(category="light_damaged", **HERE)
+    assert page.status_code == 422
+    assert "Say whether the damage is dangerous" in page.text
+    assert send(category="light_damaged", danger="none", **HERE).status_code == 303
+    assert stored(engine, Report.category_code) == ["light_damaged"]
