@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely import MultiPoint
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
@@ -55,12 +56,16 @@ class RouteMap:
     marks: Sequence[RouteMark]
 
 
-def route_map(session: Session, route: CrewRoute) -> RouteMap | None:
-    """Draw the route of a crew; None where it has no stops."""
-    if not route.stops:
-        return None
-    places = [(route.depot.longitude, route.depot.latitude)]
-    places += [(stop.longitude, stop.latitude) for stop in route.stops]
+def drawn(
+    session: Session, places: Sequence[tuple[float, float]]
+) -> tuple[SheetMap, NDArray[np.float64]]:
+    """Draw the ground around places, EPSG:4326, and say where on the drawing each of them lies.
+
+    Returns
+    -------
+    tuple of SheetMap and ndarray
+        A pair of units for each place.
+    """
     metres: BaseGeometry = in_city_metres(MultiPoint(places))
     frame = shapely.box(*metres.bounds).buffer(_AROUND_M, join_style="mitre")
     west, south, east, north = frame.bounds
@@ -69,17 +74,26 @@ def route_map(session: Session, route: CrewRoute) -> RouteMap | None:
     degrees = np.array(places)
     bounds = around(*degrees.min(axis=0), *degrees.max(axis=0))
     ground = meeting_sheets.ground_around(session, frame, bounds, last_rank)
-    at = shapely.get_coordinates(paper_around(frame).drawn(metres))
+    at = shapely.get_coordinates(paper_around(frame).drawn(metres)).round(1)
+    return sheet_map(ground, ()), at
+
+
+def route_map(session: Session, route: CrewRoute) -> RouteMap | None:
+    """Draw the route of a crew; None where it has no stops."""
+    if not route.stops:
+        return None
+    depot = (route.depot.longitude, route.depot.latitude)
+    ground, at = drawn(session, [depot, *((one.longitude, one.latitude) for one in route.stops)])
     return RouteMap(
-        ground=sheet_map(ground, ()),
-        line="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at),
-        depot_x=round(float(at[0][0]), 1),
-        depot_y=round(float(at[0][1]), 1),
+        ground=ground,
+        line="M" + "L".join(f"{x} {y}" for x, y in at.tolist()),
+        depot_x=float(at[0][0]),
+        depot_y=float(at[0][1]),
         marks=[*_marks(route.stops, at[1:])],
     )
 
 
-def _marks(stops: Sequence[Order], at: np.ndarray) -> Iterator[RouteMark]:
+def _marks(stops: Sequence[Order], at: NDArray[np.float64]) -> Iterator[RouteMark]:
     first = 0
     for n in range(1, len(stops) + 1):
         near = n < len(stops) and np.hypot(*(at[n] - at[first])) < _APART

@@ -25,7 +25,8 @@ class OrderFilter:
     today : datetime.date
         Local date.
     late : bool
-        Only those whose day has passed with the crew not done, or of which a crew's word came late.
+        Only those to be looked at: their day has passed and the crew is not done, a crew's word came
+        late, or neighbours say that it is not fixed.
     words : str
         The number of an order, or part of its address.
     """
@@ -184,7 +185,16 @@ _LATE = """
     (one.day < :today AND one.state IN ('draft', 'issued', 'in_field')) OR coalesce((
         SELECT event.came_late FROM work_order_event AS event
         WHERE event.work_order_id = one.id AND event.state IS NOT NULL ORDER BY event.id DESC LIMIT 1
-    ), false)
+    ), false) OR (one.state = 'done' AND one.outcome = 'fixed' AND EXISTS (
+        SELECT FROM need_report JOIN report_event AS event USING (report_id)
+        LEFT JOIN report_event_private AS told
+            ON told.event_id = event.id AND told.report_id = event.report_id
+        WHERE need_report.need_id = one.need_id AND event.from_status IN ('done', 'verified')
+            AND event.to_status = 'confirmed' AND told.person_id IS NULL AND event.at >= (
+                SELECT max(done.at) FROM work_order_event AS done
+                WHERE done.work_order_id = one.id AND done.state = 'done' AND NOT done.came_late
+            )
+    ))
 """
 
 

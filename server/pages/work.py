@@ -41,6 +41,7 @@ from server.languages import Language
 from server.pages.map import AREAS, KINDS, STATUSES
 from server.pages.page import page
 from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
+from server.picks import picked_versions
 from server.problems import Problem
 from server.report_words import not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
@@ -518,15 +519,10 @@ def _picked(pick: Sequence[str], language: Language) -> dict[int, int]:
         raise Unreadable(_("No report is ticked. Tick those that you want to change."))
     if len(pick) > MOST_CHANGED:
         raise Unreadable(_("Change up to {most} reports at once.").format(most=MOST_CHANGED))
-    found: dict[int, int] = {}
-    for word in pick:
-        id, _dot, version = word.partition(".")
-        if not all(
-            part.isascii() and part.isdecimal() and len(part) < 19 for part in (id, version)
-        ):
-            raise Unreadable(_("The list had changed. Tick the reports again."))
-        found[int(id)] = int(version)
-    return dict(sorted(found.items()))
+    found = picked_versions(pick)
+    if found is None:
+        raise Unreadable(_("The list had changed. Tick the reports again."))
+    return found
 
 
 def _each(

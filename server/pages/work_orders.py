@@ -33,6 +33,7 @@ from server.pages.map import KINDS, STATUSES
 from server.pages.page import page
 from server.pages.photos import photo_file
 from server.pages.reports import ICONS, LOOK_ZOOM, look_atlas
+from server.picks import picked_versions
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID, Day, Id, none_if_empty
 from server.settings import Settings
@@ -215,7 +216,7 @@ def step_several(
     """Take one step for all orders that were ticked, each as one or not at all, and say what became of it."""
     worker, spoken = planner(request, who), request.state.language
     _ = spoken.gettext
-    picked, note = _picked(pick or []), plain_text(note)
+    picked, note = picked_versions(pick or []), plain_text(note)
     fault = _bulk_fault(picked, to, note, spoken)
     if picked is None or fault:
         ids = frozenset(picked or ())
@@ -224,7 +225,7 @@ def step_several(
     wanted = Wanted(State(state), Outcome(outcome), note=note)
     done: list[int] = []
     words: dict[int, str] = {}
-    for id, version in sorted(picked.items()):
+    for id, version in picked.items():
         try:
             made = work_orders.step(session, worker, id, wanted, version=version)
         except OrderRefused as error:
@@ -245,19 +246,6 @@ def step_several(
         note_limit=ORDER_NOTE_LIMIT,
     )
     return page(request, "work_orders_stepped.html", context, status=200 if done else 409)
-
-
-def _picked(pick: Sequence[str]) -> dict[int, int] | None:
-    """Read which orders were ticked, each with its version as it was seen; None if that is no list."""
-    found: dict[int, int] = {}
-    for word in pick:
-        id, _dot, version = word.partition(".")
-        if not all(
-            part.isascii() and part.isdecimal() and len(part) < 19 for part in (id, version)
-        ):
-            return None
-        found[int(id)] = int(version)
-    return found
 
 
 def _bulk_fault(picked: Mapping[int, int] | None, to: str, note: str, spoken: Language) -> str:

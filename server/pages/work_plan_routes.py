@@ -7,19 +7,16 @@ from typing import Annotated, TypedDict
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import shapely
 from babel.dates import format_time
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models import PlanAsked, PlanState, UnitCost, WorkPlan
-from data.queries import audit, meeting_sheets, work_order_lists, work_orders, work_plans
+from data.queries import audit, work_order_lists, work_orders, work_plans
 from data.queries.work import Worker
 from data.queries.work_orders import OrderRefused, Stop, Wanted
-from data.queries.work_plans import PlanNeed, PlanRefused
-from geo.crs import in_city_metres
+from data.queries.work_plans import PlanNeed, PlanRefused, Why
 from geo.work_orders import State
 from layers.atlas import Atlas
 from server import sheets
@@ -30,24 +27,24 @@ from server.pages.work_plans import (
     RouteDay,
     Version,
     days_of,
+    is_stale,
     marked_atlas,
     plan_of,
     plans_kinds,
     refusal,
+    shown,
 )
 from server.problems import Problem
+from server.route_map import drawn
 from server.schemas.filters import LARGEST_ID
-from server.sheet_map import SheetMap, around, paper_around, sheet_map
+from server.sheet_map import SheetMap
 from server.visitors import Visitor
+from server.work_plan_words import refused_words
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
 SOONEST, LATEST = timedelta(0), timedelta(days=366)
 """From today: when routes can start."""
-
-_AROUND_M = 150.0
-_ALL_STREETS_M, _MAIN_STREETS_M = 2_500.0, 12_000.0
-"""Up to these extents a sheet draws all streets, and those that are more than local."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +195,9 @@ def ask_routes(
             _("Add a crew for this kind of work under Crews and costs, then make the routes."),
         )
     again = {"path": "routes", "fields": [("start", start)]}
+    if is_stale(plan, work_plans.needs(session, id)):
+        fault = refused_words(Why.NOT_CHOSEN, request.state.language)
+        return shown(request, session, settings, plan, fault=fault, status=422)
     try:
         work_plans.change(
             session,
@@ -270,17 +270,10 @@ def _drawn(session: Session, route: RouteOfDay) -> DrawnRoute | None:
         return None
     depot = (route.depot_longitude, route.depot_latitude)
     places = [depot, *((stop.need.longitude, stop.need.latitude) for stop in route.stops)]
-    metres = in_city_metres(shapely.MultiPoint(places))
-    frame = shapely.box(*metres.bounds).buffer(_AROUND_M, join_style="mitre")
-    west, south, east, north = frame.bounds
-    extent = max(east - west, north - south)
-    last_rank = 3 if extent <= _ALL_STREETS_M else 2 if extent <= _MAIN_STREETS_M else 1
-    degrees = np.array(places)
-    bounds = around(*degrees.min(axis=0), *degrees.max(axis=0))
-    ground = meeting_sheets.ground_around(session, frame, bounds, last_rank)
-    at = shapely.get_coordinates(paper_around(frame).drawn(metres)).round(1).tolist()
+    ground, drawn_at = drawn(session, places)
+    at = drawn_at.tolist()
     return DrawnRoute(
-        ground=sheet_map(ground, ()),
+        ground=ground,
         line="M" + "L".join(f"{x} {y}" for x, y in [*at, at[0]]),
         depot=(at[0][0], at[0][1]),
         stops=[(x, y, stop.number) for (x, y), stop in zip(at[1:], route.stops, strict=True)],
@@ -394,6 +387,9 @@ def issue_plan(
     plans_kinds(request, who)
     plan = plan_of(request, session, id)
     assert who.person_id is not None
+    if plan.state is PlanState.DRAFT and is_stale(plan, work_plans.needs(session, id)):
+        fault = refused_words(Why.NOT_CHOSEN, request.state.language)
+        return shown(request, session, settings, plan, fault=fault, status=422)
     stops = _stops(session, plan, settings.zone)
     routed = bool(days_of(plan))
     again = {"path": "issue", "fields": []}

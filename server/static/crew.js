@@ -1,7 +1,7 @@
 // The route of a crew on its phone: what is marked at a stop is kept first and sent then, so that it does
 // not matter whether there is a connection. Without this module each form is sent as it is.
 
-import { keepPage, sender } from "porchlight/offline.js";
+import { counting, keepPage, made, saying, sender } from "porchlight/offline.js";
 import { forgetPast, keep, lighter, remove, send, waiting, wipe } from "porchlight/crew_outbox.js";
 
 const FEET = 3.28084;
@@ -15,25 +15,8 @@ const state = root.querySelector("[data-state]");
 const outbox = root.querySelector("[data-outbox]");
 const start = root.querySelector("[data-start]");
 
-const counted = (name, n) => words[n === 1 ? `${name}_one` : `${name}_many`].replace("{n}", n);
-
-/** An element with a text. */
-function made(name, text, options = {}) {
-  const element = Object.assign(document.createElement(name), options);
-  element.textContent = text;
-  return element;
-}
-
-/** Says what has happened: lines of text, or elements. */
-function say(...lines) {
-  state.replaceChildren(
-    ...lines.filter(Boolean).map((line) => {
-      const paragraph = document.createElement("p");
-      paragraph.append(line);
-      return paragraph;
-    }),
-  );
-}
+const counted = counting(words);
+const say = saying(state);
 
 // What waits -------------------------------------------------------------------------------------
 

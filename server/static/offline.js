@@ -1,5 +1,5 @@
-// What pages share that go on without a connection: what waits in IndexedDB, sending it exactly once, and
-// the pages that a service worker keeps.
+// What pages share that go on without a connection: what waits in IndexedDB, sending it exactly once, the
+// pages that a service worker keeps, and saying what becomes of it.
 //
 // An entry that waits has a `key`, sent with it each time. `tried` says that it was on its way and that no
 // answer came: then it is sent again exactly as it is, since the site may have it. `faults` say what is
@@ -136,6 +136,29 @@ export async function sendWaiting(keys, { find, keep, remove }, request, taken) 
   }
   return done;
 }
+
+/** An element with a text. */
+export function made(name, text, options = {}) {
+  const element = Object.assign(document.createElement(name), options);
+  element.textContent = text;
+  return element;
+}
+
+/** Gives what says in an element what has happened: lines of text, or elements. */
+export const saying =
+  (state) =>
+  (...lines) => {
+    state.replaceChildren(
+      ...lines.filter(Boolean).map((line) => {
+        const paragraph = document.createElement("p");
+        paragraph.append(line);
+        return paragraph;
+      }),
+    );
+  };
+
+/** Gives what says how many there are, by words for one and for many. */
+export const counting = (words) => (name, n) => words[n === 1 ? `${name}_one` : `${name}_many`].replace("{n}", n);
 
 /** Gives what sends once at a time, and again after the seconds that a round says. */
 export function sender(send, told) {

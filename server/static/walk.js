@@ -4,7 +4,7 @@
 import {
   draftOf, keep, keepDraft, newKey, remove, removeDraft, send, waiting, wipe,
 } from "porchlight/outbox.js";
-import { keepPage, sender } from "porchlight/offline.js";
+import { counting, keepPage, made, saying, sender } from "porchlight/offline.js";
 
 const FEET = 3.28084;
 
@@ -17,25 +17,8 @@ const [address, lat, lon] = ["address", "lat", "lon"].map((id) => document.getEl
 const located = root.querySelector("[data-locate-status]");
 let pause = 0; // until the form is kept
 
-const counted = (name, n) => words[n === 1 ? `${name}_one` : `${name}_many`].replace("{n}", n);
-
-/** An element with a text. */
-function made(name, text, options = {}) {
-  const element = Object.assign(document.createElement(name), options);
-  element.textContent = text;
-  return element;
-}
-
-/** Says what has happened: lines of text, or elements. */
-function say(...lines) {
-  state.replaceChildren(
-    ...lines.filter(Boolean).map((line) => {
-      const paragraph = document.createElement("p");
-      paragraph.append(line);
-      return paragraph;
-    }),
-  );
-}
+const counted = counting(words);
+const say = saying(state);
 
 // Where ------------------------------------------------------------------------------------------
 

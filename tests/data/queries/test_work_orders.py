@@ -573,6 +573,9 @@ class TestLists:
             )
         )
         assert read() == (0, 1, 0)
+        with acting(works.staff):
+            late = work_order_lists.orders(session, OrderFilter(today=DAY, late=True), limit=9)[0]
+        assert [one.id for one in late] == [id]
 
     def test_a_route_has_the_stops_of_its_day_with_distances_from_the_depot_on(
         self, session, works, order, acting
