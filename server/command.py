@@ -24,6 +24,7 @@ COMMANDS = {
     "sample": "server.commands.sample:sample",
     "person": "server.commands.person:app",
     "audit": "server.commands.audit:app",
+    "rank": "server.commands.rank:rank",
     "snapshot": "server.commands.snapshot:snapshot",
     "partitions": "server.commands.partitions:partitions",
     "analyse": "server.commands.analyse:analyse",
