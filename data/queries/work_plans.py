@@ -31,6 +31,7 @@ class Why(StrEnum):
     NOT_FOUND = "not_found"
     CHANGED_MEANWHILE = "changed_meanwhile"
     NOT_A_DRAFT = "not_a_draft"
+    NOT_CHOSEN = "not_chosen"
     IN_USE = "in_use"
     NAME_TAKEN = "name_taken"
 

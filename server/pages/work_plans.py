@@ -511,10 +511,26 @@ def days_of(plan: WorkPlan) -> list[RouteDay]:
     ]
 
 
+def is_stale(plan: WorkPlan, needs: Sequence[PlanNeed]) -> bool:
+    """Tell whether the queue of the desk changed locks since the choice was made."""
+    kept = plan.solution
+    return (
+        kept is None
+        or kept["items"] != sum(need.chosen for need in needs)
+        or any(need.lock == "in" and not need.chosen for need in needs)
+    )
+
+
 class PlanPage(PlanForm):
-    """What the page of a plan shows. `again` is what was refused, to be sent once more."""
+    """What the page of a plan shows.
+
+    `again` is what was refused, to be sent once more. A plan that is `stale` has to be chosen anew
+    before anything comes of it.
+    """
 
     plan: WorkPlan
+    stale: bool
+    running: bool
     found: Found | None
     chosen: Sequence[PlanNeed]
     more: int
@@ -548,7 +564,12 @@ _NOTICES: Mapping[str, Callable[[Language], str]] = {
 }
 
 
-def _shown(
+def _is_running(plan: WorkPlan) -> bool:
+    # A job that was asked of an earlier version comes to nothing.
+    return plan.asked is not None and plan.asked_at_version == plan.version
+
+
+def shown(
     request: Request,
     session: Session,
     settings: Settings,
@@ -560,26 +581,29 @@ def _shown(
     again: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> HTMLResponse:
+    """Show a plan, with what was typed and why it was refused."""
     spoken: Language = request.state.language
     form = _form(session, typed or _as_typed(plan), fault)
     needs = work_plans.needs(session, plan.id)
     chosen = [need for need in needs if need.chosen]
-    shown = chosen[:MOST_SHOWN]
+    listed = chosen[:MOST_SHOWN]
     routes = plan.routes or {}
     # In the form the kind of a plan never changes.
     context = PlanPage(
         **form,
         plan=plan,
+        stale=is_stale(plan, needs) and plan.state is PlanState.DRAFT,
+        running=_is_running(plan),
         found=found_of(plan, _names(form), spoken),
-        chosen=shown,
-        more=len(chosen) - len(shown),
+        chosen=listed,
+        more=len(chosen) - len(listed),
         locked=[need for need in needs if need.lock == "out"],
         gone=sum(not need.is_open for need in chosen) if plan.state is PlanState.DRAFT else 0,
         days=days_of(plan),
         left=len(routes.get("left", ())),
         by_street=int(100 * routes.get("by_street", 0)),
         crews=len(work_plans.crews(session, plan.kind, active=True)),
-        atlas=_atlas(shown, settings, spoken),
+        atlas=_atlas(listed, settings, spoken),
         states=STATES,
         kinds=PLANNED,
         notice=_NOTICES[notice](spoken) if notice in _NOTICES else "",
@@ -636,7 +660,7 @@ def read_plan(
     plans_kinds(request, who)
     plan = plan_of(request, session, id)
     _log(session, who, plan, "work_plan.read")
-    return _shown(request, session, settings, plan, notice=notice)
+    return shown(request, session, settings, plan, notice=notice)
 
 
 @router.get("/desk/plans/{id:int}/progress")
@@ -644,7 +668,7 @@ def read_progress(request: Request, session: Reading, who: Who, id: int) -> HTML
     """Show how far the job of a plan has come, for the part of the page that asks by itself."""
     plans_kinds(request, who)
     plan = plan_of(request, session, id)
-    if plan.asked is None:
+    if not _is_running(plan):
         return HTMLResponse("", headers={"HX-Refresh": "true"})
     return page(request, "work_plan_progress.html", {"plan": plan})
 
@@ -666,7 +690,7 @@ def refusal(
     words = refused_words(why, request.state.language)
     session.expire_all()
     plan = plan_of(request, session, id)
-    return _shown(
+    return shown(
         request, session, settings, plan, typed=typed, fault=words, again=again, status=409
     )
 
@@ -701,7 +725,7 @@ def change_plan(
     else:
         _log(session, who, plan, "work_plan.change")
         return RedirectResponse(f"/desk/plans/{id}?notice=kept", 303)
-    return _shown(request, session, settings, plan, typed=typed, fault=fault, status=422)
+    return shown(request, session, settings, plan, typed=typed, fault=fault, status=422)
 
 
 @router.post("/desk/plans/{id:int}/locks", response_model=None)
@@ -725,7 +749,7 @@ def lock_needs(
     again = {"path": "locks", "fields": [("how", how), *(("need", one) for one in ids)]}
     if not ids or how not in {"in", "out", "free"}:
         fault = _("No item is ticked. Tick those that you want to lock or free.")
-        return _shown(request, session, settings, plan, fault=fault, status=422)
+        return shown(request, session, settings, plan, fault=fault, status=422)
     try:
         with session.begin_nested():
             work_plans.lock(session, id, version, ids, "" if how == "free" else how)
@@ -735,7 +759,7 @@ def lock_needs(
         fault = no_plan_words(error, names, spoken)
         session.expire_all()
         plan = plan_of(request, session, id)
-        return _shown(request, session, settings, plan, fault=fault, again=again, status=422)
+        return shown(request, session, settings, plan, fault=fault, again=again, status=422)
     except PlanRefused as error:
         return refusal(request, session, settings, id, why=error.why, again=again)
     _log(session, who, plan, "work_plan.lock")
@@ -756,7 +780,7 @@ def choose_anew(
             _choose(session, id)
     except NoPlanError as error:
         fault = no_plan_words(error, _names(_form(session, Typed())), spoken)
-        return _shown(request, session, settings, plan, fault=fault, status=422)
+        return shown(request, session, settings, plan, fault=fault, status=422)
     except PlanRefused as error:
         again = {"path": "choose", "fields": []}
         return refusal(request, session, settings, id, why=error.why, again=again)

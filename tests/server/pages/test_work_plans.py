@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from data.models import (
@@ -136,6 +136,28 @@ def test_the_fewest_of_an_area_are_kept(client, desk, stored):
     answer = client.post("/desk/plans/new", data=bounds, follow_redirects=False)
     _plan, chosen, _locks = stored(int(answer.headers["location"].rsplit("/", 1)[1]))
     assert chosen == set(desk.west)
+
+
+def test_locks_of_the_queue_ask_for_another_choice_before_anything_comes_of_the_plan(
+    client, engine, made, stored
+):
+    plan, chosen, _locks = stored(made)
+    client.post(f"/desk/plans/{made}/optimum", data={"version": plan.version})
+    with Session(engine) as session:
+        locked = update(WorkPlanNeed).where(WorkPlanNeed.need_id == min(chosen))
+        session.execute(locked.values(lock="out", chosen=False))
+        session.execute(update(WorkPlan).values(version=WorkPlan.version + 1))
+        session.commit()
+    shown = client.get(f"/desk/plans/{made}").text
+    assert "Locks were changed elsewhere" in shown
+    assert "being looked for" not in shown
+    version = stored(made)[0].version
+    answer = client.post(f"/desk/plans/{made}/issue", data={"version": version})
+    assert answer.status_code == 422
+    assert "Choose again first" in answer.text
+    client.post(f"/desk/plans/{made}/choose", data={"version": version})
+    assert "Locks were changed elsewhere" not in client.get(f"/desk/plans/{made}").text
+    assert min(chosen) not in stored(made)[1]
 
 
 def test_bounds_that_no_plan_keeps_say_which_and_what_was_typed_stays(client, desk, engine):
