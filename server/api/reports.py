@@ -5,7 +5,7 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from data.queries import reports
+from data.queries import reports, street_lights
 from data.queries.reports import Held, NotOpen, PublicReport
 from geo.categories import CATEGORIES
 from server import limits
@@ -17,6 +17,7 @@ from server.schemas.filters import LARGEST_ID
 from server.schemas.problems import described
 from server.schemas.reports import (
     CategoryOut,
+    LightOut,
     OneFeature,
     OneProperties,
     SupportsOut,
@@ -67,6 +68,10 @@ def read_report(request: Request, id: Id, session: Reading) -> Response:
             duplicate_of=found.duplicate_of_id,
             on_behalf_of=found.on_behalf_of,
             position="none" if found.geometry is None else position_of(found.category),
+            street_lights=[
+                LightOut(id=one.id, pole=one.pole, status=one.status, reports=one.reports)
+                for one in street_lights.of_report(session, id)
+            ],
             timeline=[
                 TimelineOut(at=entry.at, kind=entry.kind, status=entry.status, note=entry.note)
                 for entry in reports.timeline(session, id, language.code)

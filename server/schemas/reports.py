@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from data.models import EventKind
+from data.models import EventKind, LightStatus
 from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
 from geo.addresses import LONGEST
 from geo.categories import Category, Setting
@@ -216,6 +216,15 @@ class TimelineOut(BaseModel):
     note: str
 
 
+class LightOut(BaseModel):
+    """A street light that a report is about."""
+
+    id: int
+    pole: Annotated[str, Field(description="The number on the pole.")]
+    status: LightStatus
+    reports: Annotated[int, Field(description="Open reports of the same outage.")]
+
+
 class OneProperties(BaseModel):
     """What everybody may know of one report."""
 
@@ -241,6 +250,9 @@ class OneProperties(BaseModel):
     position: Annotated[
         Literal["exact", "generalized", "none"],
         Field(description="Whether the geometry is where it is, or moved to protect a home."),
+    ]
+    street_lights: Annotated[
+        list[LightOut], Field(description="Lights it is about; empty where it is about a place.")
     ]
     timeline: list[TimelineOut]
     page: str

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.city_map import CityMap
+from tests.browser.conftest import violations
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -496,7 +497,45 @@ def test_markup_is_shown_as_text(form):
 
 
 def test_wires_that_are_down_are_no_matter_for_a_form(form):
-    warning = form.page.get_by_text("Stay away and call 911 now.")
-    expect(warning).to_be_hidden()
+    page = form.page
+    numbers = page.get_by_role("link", name="Call 911")
     form.choose("Lighting", "Pole or wires are damaged")
-    expect(warning).to_be_visible()
+    expect(numbers).to_be_hidden()
+    form.pick(page.get_by_role("radio", name="Wires hang down or lie on the ground"))
+    expect(numbers).to_be_visible()
+    form.address.fill("27th and Monroe")
+    form.send()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stop: call first")
+    assert violations(page) == []
+    page.get_by_role("button", name="I have called: send the report").click()
+    form.insist()
+
+
+def test_the_light_that_is_out_is_picked_by_its_number_on_the_map(form):
+    page = form.page
+    form.choose("Lighting", "Street light is out")
+    form.address.fill("27th and Monroe")
+    page.get_by_role("option").first.tap()
+    lights = page.get_by_role("group", name="Which light is it?").get_by_role("radio")
+    expect(lights.first).to_be_checked()
+    others = form.map.locator(".light-number:not(.is-chosen)")
+    expect(others.first).to_be_attached()
+    chosen = others.last.inner_text()
+    others.last.locator("span").tap()
+    expect(page.get_by_role("radio", name=re.compile(f"^{chosen}"))).to_be_checked()
+    expect(form.map.locator(".light-number.is-chosen")).to_have_text(chosen)
+    assert violations(page, "dark") == []
+    form.send()
+    form.insist()
+    expect(page.get_by_role("main")).to_contain_text(f"Light {chosen}: Reported")
+
+
+def test_without_javascript_lights_are_found_by_an_address(plain):
+    plain.choose("Lighting", "Street light is out")
+    plain.address.fill("3611 E 27th St")
+    plain.page.get_by_role("button", name="Find the street lights near this place").click()
+    lights = plain.page.get_by_role("group", name="Which light is it?").get_by_role("radio")
+    expect(lights.first).to_be_checked()
+    plain.choose("Lighting", "Whole block is dark")
+    plain.page.get_by_role("button", name="Find the street lights near this place").click()
+    expect(plain.page.get_by_text("Your report marks")).to_be_visible()

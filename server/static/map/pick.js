@@ -134,8 +134,9 @@ export function pick(map, { pick: fields, words }) {
     poles.clearLayers();
     for (const mark of marks) lightAt(mark).addTo(poles);
     const same = shown === (shown = marks.map(({ number }) => number).join());
-    if (same || marks.length === 0 || draws()) return;
-    map.fitBounds(marks.map(({ lat, lon }) => [lat, lon]), { padding: [40, 40], maxZoom: CLOSE_TO_LIGHTS, animate: false });
+    const bounds = L.latLngBounds(marks.map(({ lat, lon }) => [lat, lon]));
+    if (same || marks.length === 0 || draws() || map.getBounds().contains(bounds)) return;
+    map.fitBounds(bounds, { padding: [40, 40], maxZoom: CLOSE_TO_LIGHTS, animate: false });
   });
   container.addEventListener("porchlight:undraw", () => {
     drawing.forget();

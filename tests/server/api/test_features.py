@@ -1,5 +1,7 @@
 """The facts of a popup."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import func, insert
 from sqlalchemy.orm import Session
@@ -108,6 +110,14 @@ def test_each_layer_says_what_it_knows(client, store):
     light = store(StreetLight, pole_id="K7", status="scheduled", geom=PLACE)
     assert facts(client, "street_lights", light) == {
         "title": "Street light K7", "Status": "Repair scheduled"
+    }  # fmt: skip
+    store(
+        Report, kind="lighting", category_code="light_out", exact_geom=PLACE, public_geom=PLACE,
+        occurred_at=datetime(2026, 3, 1, 12, tzinfo=UTC), reported_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+    )  # fmt: skip
+    assert facts(client, "street_lights", light) == {
+        "title": "Street light K7", "Status": "Reported", "Open reports": "1",
+        "Reported": "Mar 2, 2026",
     }  # fmt: skip
     library = store(
         ServiceLocation, name="Bluford", type="library", geom=PLACE, hours="9-5", phone="816"

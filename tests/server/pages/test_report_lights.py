@@ -177,3 +177,40 @@ def test_damage_is_asked_about_and_one_that_is_not_dangerous_is_sent(send, engin
     assert "Say whether the damage is dangerous" in page.text
     assert send(category="light_damaged", danger="none", **HERE).status_code == 303
     assert stored(engine, Report.category_code) == ["light_damaged"]
+
+
+def api(client, **body):
+    return client.post("/api/reports", json={"category": "light_out"} | body)
+
+
+@pytest.mark.parametrize("named", [{"street_light_id": "K3"}, {"attribute": {"pole": "K3"}}])
+def test_a_program_names_a_light_by_its_id_or_by_the_number_on_its_pole(
+    client, engine, poles, named
+):
+    if "street_light_id" in named:
+        named = {"street_light_id": poles["K3"]}
+    key = {"Idempotency-Key": "walk-7"}
+    answers = [
+        client.post("/api/reports", json={"category": "light_out"} | named, headers=key)
+        for _again in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert stored(engine, Need.street_light_id) == [poles["K3"]]
+    lights = client.get(answers[0].json()["url"]).json()["properties"]["street_lights"]
+    assert lights == [{"id": poles["K3"], "pole": "K3", "status": "reported", "reports": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"attribute": {"pole": "K99"}}, "no_such_light"),
+        ({"attribute": {"pole": "K4"}, "lat": IN_EASTSIDE[1], "lon": IN_EASTSIDE[0]}, "far_away"),
+        ({"category": "block_dark", "attribute": {"pole": "K3"}}, "not_about_one_light"),
+        ({"category": "dumping", "attribute": {"pole": "K3"}}, "not_about_one_light"),
+        ({}, "one_place"),
+    ],
+)
+def test_a_program_is_told_what_is_wrong_with_a_light(client, poles, body, code):
+    answer = api(client, **body)
+    assert answer.status_code == 422
+    assert [error["code"] for error in answer.json()["errors"]] == [code]
