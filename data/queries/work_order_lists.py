@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
-from geo.statuses import Status
-from geo.work_orders import Outcome, State
+from geo.statuses import OPEN, Status
+from geo.work_orders import UNDER_WAY, Outcome, State
 
 _MOST_DIGITS = 18
 
@@ -25,8 +25,8 @@ class OrderFilter:
     today : datetime.date
         Local date.
     late : bool
-        Only those to be looked at: their day has passed and the crew is not done, a crew's word came
-        late, or neighbours say that it is not fixed.
+        Only those to be looked at: the crew is not done and their day has passed or their need is
+        closed, a crew's word came late, or neighbours say that it is not fixed.
     words : str
         The number of an order, or part of its address.
     """
@@ -94,6 +94,12 @@ class Order:
     waiting: int
     came_late: bool
     distance_m: float | None = None
+
+    @property
+    def is_needless(self) -> bool:
+        """Whether a crew has it before it, or shall, and nothing of its need is open any more."""
+        waits = self.state in {State.DRAFT, *UNDER_WAY}
+        return waits and self.need_status not in OPEN
 
 
 _ORDERS = """
@@ -182,7 +188,8 @@ def _meant(chosen: OrderFilter) -> tuple[str, dict[str, Any]]:
 
 
 _LATE = """
-    (one.day < :today AND one.state IN ('draft', 'issued', 'in_field')) OR coalesce((
+    (one.state IN ('draft', 'issued', 'in_field')
+        AND (one.day < :today OR need.closed_at IS NOT NULL)) OR coalesce((
         SELECT event.came_late FROM work_order_event AS event
         WHERE event.work_order_id = one.id AND event.state IS NOT NULL ORDER BY event.id DESC LIMIT 1
     ), false) OR (one.state = 'done' AND one.outcome = 'fixed' AND EXISTS (

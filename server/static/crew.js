@@ -59,6 +59,7 @@ async function refresh(orders) {
     const before = document.getElementById(`stop-${order}`);
     if (now && before) before.replaceWith(document.adoptNode(now));
   }
+  openNext();
   for (const part of ["h1", ".crew-drawing"]) {
     const now = fresh.querySelector(`.crew ${part}`);
     if (now) root.querySelector(part)?.replaceWith(document.adoptNode(now));
@@ -99,8 +100,16 @@ async function mark(entries) {
   }
   navigator.storage?.persist?.();
   await show();
+  openNext();
   say(words.kept);
   await sendAll();
+}
+
+/** Opens the form of the first stop that is not marked. */
+function openNext() {
+  const open = ".crew-stop:is([data-stands=issued], [data-stands=in_field]):not(.is-waiting) .crew-mark";
+  const form = root.querySelector(open);
+  if (form) form.open = true;
 }
 
 root.addEventListener("submit", async (event) => {

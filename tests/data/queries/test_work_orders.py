@@ -577,6 +577,16 @@ class TestLists:
             late = work_order_lists.orders(session, OrderFilter(today=DAY, late=True), limit=9)[0]
         assert [one.id for one in late] == [id]
 
+    def test_an_order_whose_item_is_closed_by_others_is_to_be_looked_at(
+        self, session, works, order, acting
+    ):
+        report, need = needed(session)
+        id = order(need, state=State.ISSUED)
+        session.execute(update(Report).where(Report.id == report).values(status=Status.DECLINED))
+        with acting(works.staff):
+            late = work_order_lists.orders(session, OrderFilter(today=DAY, late=True), limit=9)[0]
+        assert [(one.id, one.is_needless) for one in late] == [(id, True)]
+
     def test_a_route_has_the_stops_of_its_day_with_distances_from_the_depot_on(
         self, session, works, order, acting
     ):
