@@ -8,7 +8,16 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from data import database
-from data.models import Department, Need, NeedRank, Person, RoleGrant, WeightsVersion
+from data.models import (
+    Department,
+    Need,
+    NeedRank,
+    Person,
+    Report,
+    RoleGrant,
+    Support,
+    WeightsVersion,
+)
 from geo.kinds import Kind
 from geo.priority import FACTORS, read_weights
 from geo.roles import Role
@@ -164,11 +173,16 @@ def test_a_rank_lies_in_its_interval(session, ranks):
         session.execute(update(NeedRank).values(rank_low=2))
 
 
-def test_whatever_changes_needs_has_them_ranked_once(session, ranks):
+def test_whatever_changes_needs_or_who_speaks_up_has_them_ranked_once(session, ranks):
     waiting = select(func.count()).select_from(
         text("procrastinate_jobs WHERE task_name = 'rank_needs' AND status = 'todo'")
     )
     assert session.scalar(waiting) == 1
-    session.execute(text("DELETE FROM procrastinate_jobs"))
-    session.execute(update(Need).values(hazard=True))
-    assert session.scalar(waiting) == 1
+    report = session.scalar(select(Report.id))
+    for change in (
+        update(Need).values(hazard=True),
+        insert(Support).values(report_id=report, supporter=b"mark"),
+    ):
+        session.execute(text("DELETE FROM procrastinate_jobs"))
+        session.execute(change)
+        assert session.scalar(waiting) == 1

@@ -75,6 +75,8 @@ BEGIN
 END $$;
 CREATE TRIGGER need_ranked AFTER INSERT OR UPDATE OR DELETE ON need
     FOR EACH STATEMENT EXECUTE FUNCTION rank_needs_defer();
+CREATE TRIGGER support_ranked AFTER INSERT OR DELETE ON support
+    FOR EACH STATEMENT EXECUTE FUNCTION rank_needs_defer();
 CREATE TRIGGER weights_version_ranked AFTER INSERT ON weights_version
     FOR EACH STATEMENT EXECUTE FUNCTION rank_needs_defer();
 """
@@ -177,6 +179,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER need_ranked ON need")
+    op.execute("DROP TRIGGER support_ranked ON support")
     for table in ("need_rank", "dark_run", "weights_version"):
         op.drop_table(table)
     op.execute("DROP FUNCTION rank_needs_defer, weights_version_keep")
