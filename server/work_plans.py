@@ -62,8 +62,11 @@ NIGHT_M, NIGHT_DAYS = 200.0, 365
 MOST_STOPS = 300
 """Needs that routes are made for at once."""
 
-BEST_S, PRICE_S = 60.0, 10.0
-"""Seconds for HiGHS: for the best plan, and for each of those without one of its bounds."""
+PRICED_THOROUGHLY = 2_000
+"""Needs up to which the price of a bound is looked for as thoroughly as the plan itself."""
+
+BEST_S, PRICE_S, PRICES_S = 60.0, 10.0, 60.0
+"""Seconds for HiGHS: for the best plan, for each of those without one of its bounds, and for all these."""
 
 _SHARED = (Factor.HOUSEHOLDS, Factor.GENERATORS, Factor.NIGHT)
 """Factors that are about people around, who are counted once."""
@@ -232,11 +235,12 @@ def choose(session: Session, plan: WorkPlan, now: datetime) -> int:
     asked = question(session, plan, now)
     start = time.perf_counter()
     chosen = _within(asked, lambda: greedy(asked.offer, asked.bounds))
+    took_s = time.perf_counter() - start
+    thorough = len(asked.needs) <= PRICED_THOROUGHLY
     prices = [
-        (name, max(0.0, greedy(asked.offer, bounds).worth - chosen.worth))
+        (name, max(0.0, greedy(asked.offer, bounds, thorough=thorough).worth - chosen.worth))
         for name, bounds in _without_each(asked)
     ]
-    took_s = time.perf_counter() - start
     return _keep(session, plan, asked, chosen, prices=prices, took_s=took_s)
 
 
@@ -385,10 +389,11 @@ def _best(session: Session, plan: WorkPlan, now: datetime, tell: Callable[[int],
     chosen = _within(asked, lambda: solved(asked.bounds, BEST_S))
     took_s = time.perf_counter() - start
     each = _without_each(asked)
+    most_s = min(PRICE_S, PRICES_S / len(each))
     prices = []
     for number, (name, bounds) in enumerate(each):
         tell(40 + 60 * number // len(each))
-        prices.append((name, max(0.0, solved(bounds, PRICE_S).worth - chosen.worth)))
+        prices.append((name, max(0.0, solved(bounds, most_s).worth - chosen.worth)))
     _keep(session, plan, asked, chosen, prices=prices, took_s=took_s)
 
 
