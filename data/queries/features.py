@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from data.models import (
@@ -66,7 +66,7 @@ _PUBLIC: Mapping[str, tuple[InstrumentedAttribute[int], Select[*tuple[Any, ...]]
         StreetLight.id,
         select(
             StreetLight.pole_id, StreetLight.status, light_needs.c.reports, light_needs.c.opened_at
-        ).outerjoin(light_needs, light_needs.c.street_light_id == StreetLight.id),
+        ).outerjoin(light_needs, true()),
     ),
     "service_locations": (
         ServiceLocation.id,

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Row, column, func, select, table
+from sqlalchemy import Row, column, func, select, table, true
 from sqlalchemy.orm import Session
 
 from data.models import LightStatus, Street, StreetLight
@@ -26,10 +26,20 @@ _METRES_PER_DEGREE = 111_195.0
 _LEAST_COSINE = 0.5
 """Of a latitude: a box that is too wide in the north only holds lights that are sorted out later."""
 
-light_needs = table(
+_needs = table(
     "street_light_need", column("street_light_id"), column("reports"), column("opened_at")
 )
-"""The open outages of lights, as everybody may know them."""
+
+light_needs = (
+    select(_needs.c.reports, _needs.c.opened_at)
+    .where(_needs.c.street_light_id == StreetLight.id)
+    .offset(0)
+    .lateral("light_need")
+)
+"""The open outage of a light, as everybody may know it. To be joined to street lights.
+
+Looked up light by light, which `offset` sees to: else reports are counted for every light there is.
+"""
 
 _report_lights = table(
     "report_light", column("report_id"), column("street_light_id"), column("how")
@@ -92,7 +102,7 @@ _COLUMNS = (
     func.coalesce(light_needs.c.reports, 0).label("reports"),
     light_needs.c.opened_at,
 )
-_LIGHTS = select(*_COLUMNS).outerjoin(light_needs, light_needs.c.street_light_id == StreetLight.id)
+_LIGHTS = select(*_COLUMNS).outerjoin(light_needs, true())
 
 
 def _light(row: Row[Any]) -> Light:
