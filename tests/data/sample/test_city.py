@@ -63,7 +63,7 @@ def everything(sample):
 def test_it_holds_as_much_as_was_asked_for(sample):
     assert len(sample.street_lights) == 2_000
     assert len(sample.reports) == 3_000
-    assert len(sample.service_locations) == 60
+    assert len(sample.service_locations) == 64
     assert len(sample.block_watches) == 10
     assert len(areas(sample, AreaLayer.NEIGHBOURHOOD)) >= 12
     assert len(areas(sample, AreaLayer.BLOCK)) > 1_000
@@ -74,6 +74,7 @@ def test_it_holds_as_much_as_was_asked_for(sample):
         LocationType.COMMUNITY_CENTRE,
         LocationType.SCHOOL,
         LocationType.YOUTH_FAMILY,
+        LocationType.SHOP,
         LocationType.PLACE_OF_WORSHIP,
     }
     assert {report.category for report in sample.reports} == set(BY_CODE)
@@ -158,7 +159,7 @@ def test_codes_and_names_are_unique(sample):
     assert len({(area.layer, area.code) for area in sample.areas}) == len(sample.areas)
     assert len({light.pole_id for light in sample.street_lights}) == len(sample.street_lights)
     assert len({address.label for address in sample.addresses}) == len(sample.addresses)
-    assert len({place.name for place in sample.service_locations}) == 60
+    assert len({place.name for place in sample.service_locations}) == 64
     assert len({stop.code for stop in sample.transit_stops}) == len(sample.transit_stops)
 
 
