@@ -106,11 +106,8 @@ def test_what_is_held_or_confidential_or_sensitive_is_not_found(client, store):
         assert "Shelter" not in answer.text
 
 
-def test_each_layer_says_what_it_knows(client, store):
-    light = store(StreetLight, pole_id="K7", status="scheduled", geom=PLACE)
-    assert facts(client, "street_lights", light) == {
-        "title": "Street light K7", "Status": "Repair scheduled"
-    }  # fmt: skip
+def test_a_light_says_how_many_have_reported_it(client, store):
+    light = store(StreetLight, pole_id="K7", geom=PLACE)
     store(
         Report, kind="lighting", category_code="light_out", exact_geom=PLACE, public_geom=PLACE,
         occurred_at=datetime(2026, 3, 1, 12, tzinfo=UTC), reported_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
@@ -118,6 +115,13 @@ def test_each_layer_says_what_it_knows(client, store):
     assert facts(client, "street_lights", light) == {
         "title": "Street light K7", "Status": "Reported", "Open reports": "1",
         "Reported": "Mar 2, 2026",
+    }  # fmt: skip
+
+
+def test_each_layer_says_what_it_knows(client, store):
+    light = store(StreetLight, pole_id="K7", status="scheduled", geom=PLACE)
+    assert facts(client, "street_lights", light) == {
+        "title": "Street light K7", "Status": "Repair scheduled"
     }  # fmt: skip
     library = store(
         ServiceLocation, name="Bluford", type="library", geom=PLACE, hours="9-5", phone="816"
