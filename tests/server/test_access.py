@@ -46,6 +46,7 @@ from data.models import (
     WalkStop,
     WorkOrder,
     WorkOrderEvent,
+    WorkPlan,
 )
 from data.photo_store import PhotoFolder, Size
 from data.queries import follows, reports, sign_ins
@@ -85,6 +86,10 @@ def works_on_lights(grants, town) -> bool:
     return may(grants, Act.WORK, lights)
 
 
+def plans_lights(grants, town) -> bool:
+    return may(grants, Act.WORK, Site(Kind.LIGHTING))
+
+
 CANARIES = {
     "text": ("canaryoftext", acts(Act.READ_TEXT)),
     "address": ("9413 Canaryofhome", acts(Act.READ_EXACT)),
@@ -121,6 +126,7 @@ CANARIES = {
     "title of a walk under way": ("canaryofwalk", of_the_watch),
     "note of a work order": ("canaryoforder", works_on_lights),
     "address of a work order": ("8123 Canaryoflight", works_on_lights),
+    "name of a work plan": ("canaryofbudget", plans_lights),
     "words taken out of a timeline": ("canaryoftimeline", acts(Act.MODERATE)),
 }
 """What stands where, and who of those that ask may see it."""
@@ -354,6 +360,8 @@ def _work_order(session: Session, council_district: int) -> None:
         )
         .returning(WorkOrder.id)
     )
+    plan = {"name": CANARIES["name of a work plan"][0], "budget_cents": 100, "crew_days": 1}
+    session.execute(insert(WorkPlan).values(kind=Kind.LIGHTING, **plan))
     note = CANARIES["note of a work order"][0]
     session.execute(insert(WorkOrderEvent).values(work_order_id=order, note=note))
 
@@ -704,6 +712,7 @@ def test_what_waits_or_is_for_members_is_seen_by_those_it_is_for(client, engine,
         ("captain", stops, ["note of a stop", "address of a stop", "longitude of a stop"]),
         ("moderator", f"/reports/{town.report}", ["words taken out of a timeline"]),
         ("staff of another kind", "/desk/orders/1", ["note of a work order"]),
+        ("administrator", "/desk/plans/1", ["name of a work plan"]),
         ("staff of another kind", "/crew/routes/1/2026-06-09", ["address of a work order"]),
     ):
         told = _asked(client, engine, askers[name], "GET", address).text
