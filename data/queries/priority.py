@@ -361,12 +361,14 @@ _WRITTEN = ("need_id", "kind", *_RANKED)
 _MERGE = f"""
     INSERT INTO need_rank ({", ".join(_WRITTEN)})
     SELECT {", ".join(f"fresh_rank.{name}" for name in _WRITTEN)}
-    FROM fresh_rank JOIN need ON need.id = need_id
+    FROM fresh_rank JOIN need ON need.id = fresh_rank.need_id
+    LEFT JOIN need_rank AS held ON held.need_id = fresh_rank.need_id
+    WHERE ({", ".join(f"held.{name}" for name in _RANKED)})
+        IS DISTINCT FROM ({", ".join(f"fresh_rank.{name}" for name in _RANKED)})
     ON CONFLICT (need_id) DO UPDATE SET ranked_at = now(),
         {", ".join(f"{name} = excluded.{name}" for name in _RANKED)}
-    WHERE ({", ".join(f"need_rank.{name}" for name in _RANKED)})
-        IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _RANKED)})
 """  # noqa: S608 (words of this module)
+"""Compared before: a conflict would lock, and so write, each row that stays the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -426,8 +428,12 @@ def keep_ranks(session: Session, rankings: Sequence[Ranked]) -> None:
         for ranked in rankings:
             for row in ranked.rows():
                 stream.write_row(row)
+    session.execute(text("ANALYZE fresh_rank"))
     session.execute(
-        text("DELETE FROM need_rank WHERE need_id NOT IN (SELECT need_id FROM fresh_rank)")
+        text(
+            "DELETE FROM need_rank WHERE NOT EXISTS "
+            "(SELECT FROM fresh_rank WHERE fresh_rank.need_id = need_rank.need_id)"
+        )
     )
     session.execute(text(_MERGE))
     session.execute(text("DROP TABLE fresh_rank"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.orm import Session
 
 from data import database
 from data.models import (
@@ -186,3 +187,20 @@ def test_whatever_changes_needs_or_who_speaks_up_has_them_ranked_once(session, r
         session.execute(text("DELETE FROM procrastinate_jobs"))
         session.execute(change)
         assert session.scalar(waiting) == 1
+
+
+def test_a_ranking_waits_for_whoever_counts_on_it(engine):
+    """Else it would read too early, and nobody would ask for another."""
+    with Session(engine) as setup:
+        found_city(setup)
+        send(setup, new("dumping", at=IN_EASTSIDE))
+        setup.commit()
+    free = text(
+        "SELECT id FROM procrastinate_jobs WHERE task_name = 'rank_needs' FOR UPDATE SKIP LOCKED"
+    )
+    with Session(engine) as changing, Session(engine) as worker:
+        changing.execute(update(Need).values(hazard=True))
+        assert worker.scalars(free).all() == []
+        worker.rollback()
+        changing.commit()
+        assert len(worker.scalars(free).all()) == 1
