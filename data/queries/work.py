@@ -326,7 +326,9 @@ def _version() -> ColumnElement[int]:
 
 def versions(session: Session, ids: Collection[int]) -> dict[int, int]:
     """Give the versions of reports, as `change` asks for them."""
-    found = session.execute(select(Report.id, _version().label("version")).where(Report.id.in_(ids)))
+    found = session.execute(
+        select(Report.id, _version().label("version")).where(Report.id.in_(ids))
+    )
     return {row.id: row.version for row in found}
 
 
