@@ -70,6 +70,12 @@ class Need(Base):
             unique=True, postgresql_where=text("closed_at IS NULL"),
         ),
         Index(None, "street_light_id", postgresql_where=text("street_light_id IS NOT NULL")),
+        Index(
+            "need_aged_idx", "category_code", "opened_at", "id",
+            postgresql_include=("kind", "council_district_id", "neighbourhood_id", "hazard"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("need_fixed_idx", "closed_at", "id", postgresql_where=text("closed_at IS NOT NULL")),
         Index("need_open_idx", "kind", "opened_at", "id", postgresql_where=text("closed_at IS NULL")),
     )  # fmt: skip
 

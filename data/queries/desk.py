@@ -1,7 +1,9 @@
 """The desk: the queue of what the city is asked to fix, its counts, its days, and its tiles.
 
 A queue is of one kind, since a rank is one among its kind. Each page of it is found by an index before
-anything else is read of it. Everything is read in the name of the visitor: the store's own rules keep to
+anything else is read of it: in the order of ranks, or of age within each category. That a need is of a kind is
+said by its categories, since behind the store's own rules an index is read by text and numbers alone, and not
+by what an enumeration compares. Everything is read in the name of the visitor: the store's own rules keep to
 the kinds and districts that are theirs.
 """
 
@@ -15,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.queries import work
-from geo.categories import BY_CODE, Category
+from geo.categories import BY_CODE, CATEGORIES, Category
 from geo.kinds import Kind
 from geo.statuses import OPEN, Status
 from geo.tiles import CELL_STEPS, CELLS_BELOW, EXTENT, MARGIN, Tile, box
@@ -197,10 +199,10 @@ class _Asked:
 
 
 def _asked(chosen: DeskFilter) -> _Asked:
-    pieces = [_Asked("need.kind = :kind", {"kind": chosen.kind.value}), _in_state(chosen)]
-    if chosen.categories:
-        codes = [*chosen.categories]
-        pieces.append(_Asked("need.category_code = ANY (:categories)", {"categories": codes}))
+    pieces = [
+        _Asked("need.category_code = ANY (:categories)", {"categories": _codes(chosen)}),
+        _in_state(chosen),
+    ]
     if chosen.hazard:
         pieces.append(_Asked("need.hazard", {}))
     if chosen.overdue:
@@ -222,6 +224,12 @@ def _asked(chosen: DeskFilter) -> _Asked:
         " AND ".join(piece.sql for piece in pieces),
         {name: value for piece in pieces for name, value in piece.values.items()},
     )
+
+
+def _codes(chosen: DeskFilter) -> list[str]:
+    """Give the categories that are meant: those chosen, or all of the kind."""
+    of_kind = [one.code for one in CATEGORIES if one.kind is chosen.kind]
+    return [code for code in of_kind if not chosen.categories or code in chosen.categories]
 
 
 _IN_AREA = "(need.council_district_id = :area OR need.neighbourhood_id = :area)"
@@ -274,8 +282,8 @@ def _due_between(chosen: DeskFilter, since: date | None, until: date, name: str)
 
 def _called(words: str) -> _Asked:
     number = words.removeprefix("#").strip()
-    asked = ["need.street_light_id IN (SELECT id FROM street_light WHERE pole_id ILIKE :pole)"]
-    values: dict[str, Any] = {"pole": _like(number)}
+    asked = ["need.street_light_id IN (SELECT id FROM street_light WHERE pole_id = ANY (:poles))"]
+    values: dict[str, Any] = {"poles": [number, number.upper(), number.lower()]}
     if number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS:
         asked.append(
             "need.id = :number OR need.id IN (SELECT need_id FROM need_report WHERE report_id = :number)"
@@ -303,13 +311,25 @@ def counts(session: Session, chosen: DeskFilter) -> Counts:
         In the name of whoever asks.
     chosen : DeskFilter
     """
-    asked, late = _asked(chosen), _due_between(chosen, None, chosen.today, "count")
+    asked = _asked(chosen)
+    # Joined to its bound a row is judged once, and not by category after category. What was fixed has
+    # none. Nothing is read that the index has not.
+    bounds = {
+        code: _moment(overdue_before(chosen.today, days), chosen.zone)
+        for days, codes in _by_days(chosen).items()
+        for code in codes
+        if not chosen.fixed
+    }
     row = session.execute(
         text(f"""
-            SELECT count(*), count(*) FILTER (WHERE {late.sql}), count(*) FILTER (WHERE hazard)
-            FROM need WHERE {asked.sql}
+            SELECT count(*), count(*) FILTER (WHERE opened_at < bound.late),
+                count(*) FILTER (WHERE hazard)
+            FROM need LEFT JOIN unnest(
+                CAST(:codes AS text[]), CAST(:bounds AS timestamptz[])
+            ) AS bound (code, late) ON bound.code = need.category_code
+            WHERE {asked.sql}
         """),  # noqa: S608 (conditions of this module)
-        {**asked.values, **late.values},
+        {**asked.values, "codes": [*bounds], "bounds": [*bounds.values()]},
     ).one()
     return Counts(*row)
 
@@ -335,13 +355,11 @@ def queue(
     """
     asked = _asked(chosen)
     if chosen.fixed:
-        found = _by_time(session, asked, "closed_at", limit + 1, after, newest=True)
-    elif chosen.order == "due":
-        found = _by_due(session, chosen, asked, limit + 1, after)
-    elif chosen.order == "oldest":
-        found = _by_time(session, asked, "opened_at", limit + 1, after)
+        found = _newest_fixed(session, asked, limit + 1, after)
+    elif chosen.order:
+        found = _by_age(session, chosen, asked, limit + 1, after)
     else:
-        found = _by_rank(session, asked, limit + 1, after)
+        found = _by_rank(session, chosen, asked, limit + 1, after)
     listed = found[:limit]
     more = listed[-1] if len(found) > limit else None
     return some(session, [one.id for one in listed], chosen), more
@@ -352,7 +370,20 @@ def _pages(session: Session, sql: str, values: Mapping[str, Any]) -> list[Cursor
     return [Cursor(first, (at - _EPOCH) // _MICROSECOND, id) for first, at, id in rows]
 
 
-def _by_rank(session: Session, asked: _Asked, limit: int, after: Cursor | None) -> list[Cursor]:
+def _by_rank(
+    session: Session, chosen: DeskFilter, asked: _Asked, limit: int, after: Cursor | None
+) -> list[Cursor]:
+    """Give what comes first; what is not ranked yet stands behind.
+
+    Few needs are found first and ordered then; of many the first ones are read in the order of ranks.
+    """
+    few = bool(chosen.area_id or chosen.run_id or chosen.plan_id or chosen.due or chosen.words)
+    needs = (
+        f"(SELECT need.id, need.opened_at FROM need WHERE {asked.sql} OFFSET 0) AS need"  # noqa: S608 (as below)
+        if few
+        else "need"
+    )
+    held = "true" if few else asked.sql
     found: list[Cursor] = []
     values = {**asked.values, "limit": limit}
     if after is None or after.first != UNRANKED:
@@ -361,8 +392,8 @@ def _by_rank(session: Session, asked: _Asked, limit: int, after: Cursor | None) 
             session,
             f"""
                 SELECT need_rank.rank, need.opened_at, need.id
-                FROM need_rank JOIN need ON need.id = need_rank.need_id
-                WHERE need_rank.kind = :kind AND {asked.sql} {rest}
+                FROM {needs} JOIN need_rank ON need_rank.need_id = need.id
+                WHERE {held} {rest}
                 ORDER BY need_rank.rank, need.id LIMIT :limit
             """,  # noqa: S608 (conditions of this module)
             values if after is None else {**values, "rank": after.first, "id": after.id},
@@ -384,66 +415,66 @@ def _by_rank(session: Session, asked: _Asked, limit: int, after: Cursor | None) 
     )
 
 
-def _by_time(
-    session: Session,
-    asked: _Asked,
-    column: str,
-    limit: int,
-    after: Cursor | None,
-    *,
-    newest: bool = False,
+def _newest_fixed(
+    session: Session, asked: _Asked, limit: int, after: Cursor | None
 ) -> list[Cursor]:
-    way, sign = ("DESC", "<") if newest else ("ASC", ">")
-    rest = "" if after is None else f"AND (need.{column}, need.id) {sign} (:at, :id)"
+    rest = "" if after is None else "AND (need.closed_at, need.id) < (:at, :id)"
     values = {**asked.values, "limit": limit}
     return _pages(
         session,
         f"""
-            SELECT 0, need.{column}, need.id FROM need WHERE {asked.sql} {rest}
-            ORDER BY need.{column} {way}, need.id {way} LIMIT :limit
+            SELECT 0, need.closed_at, need.id FROM need WHERE {asked.sql} {rest}
+            ORDER BY need.closed_at DESC, need.id DESC LIMIT :limit
         """,  # noqa: S608 (as above)
         values if after is None else {**values, "at": after.at, "id": after.id},
     )
 
 
-def _by_due(
+def _by_age(
     session: Session, chosen: DeskFilter, asked: _Asked, limit: int, after: Cursor | None
 ) -> list[Cursor]:
-    """Give what is due first: of categories with as many days for them it is the oldest."""
-    found: list[Cursor] = []
-    for days, codes in _by_days(chosen).items():
-        values: dict[str, Any] = {**asked.values, "limit": limit, "codes": codes}
+    """Give what is oldest, or due, first: within a category both are the same.
+
+    What has no target is due last.
+    """
+    by_due = chosen.order == "due"
+    parts, values = list[str](), {**asked.values, "limit": limit}
+    for code in _codes(chosen):
         rest = ""
         if after is not None:
-            day = date.fromordinal(after.first)
-            values |= {
-                "same": _moment(overdue_before(day, days), chosen.zone),
-                "later": _moment(overdue_before(day + _DAY, days), chosen.zone),
-                "at": after.at,
-                "id": after.id,
-            }
-            rest = (
-                "AND need.opened_at >= :same "
-                "AND (need.opened_at >= :later OR (need.opened_at, need.id) > (:at, :id))"
-            )
-        part = _pages(
-            session,
-            f"""
-                SELECT 0, need.opened_at, need.id FROM need
-                WHERE {asked.sql} AND need.category_code = ANY (:codes) {rest}
-                ORDER BY need.opened_at, need.id LIMIT :limit
-            """,  # noqa: S608 (as above)
-            values,
-        )
-        found += [
-            Cursor(
-                target_day(one.at.astimezone(chosen.zone).date(), days).toordinal(),
-                one.at_us,
-                one.id,
-            )
-            for one in part
-        ]
+            rest = f"AND (need.opened_at, need.id) > (:at_{code}, :id_{code})"
+            begin = _begin(chosen, code, after) if by_due else (after.at, after.id)
+            values |= {f"at_{code}": begin[0], f"id_{code}": begin[1]}
+        parts.append(f"""(
+            SELECT CAST(:code_{code} AS text), need.opened_at, need.id FROM need
+            WHERE {asked.sql} AND need.category_code = :code_{code} {rest}
+            ORDER BY need.opened_at, need.id LIMIT :limit
+        )""")  # noqa: S608 (as above)
+        values[f"code_{code}"] = code
+    found = []
+    for code, at, id in session.execute(text(" UNION ALL ".join(parts)), values):
+        first = 0
+        if by_due:
+            days = chosen.days.get(code)
+            opened = at.astimezone(chosen.zone).date()
+            first = _LAST_DAY if days is None else target_day(opened, days).toordinal()
+        found.append(Cursor(first, (at - _EPOCH) // _MICROSECOND, id))
     return sorted(found, key=lambda one: (one.first, one.at_us, one.id))[:limit]
+
+
+_LAST_DAY = date.max.toordinal()
+
+
+def _begin(chosen: DeskFilter, code: str, after: Cursor) -> tuple[datetime, int]:
+    """Give after which age and id needs of a category follow on one that is due then."""
+    days = chosen.days.get(code)
+    if days is None or after.first == _LAST_DAY:
+        return (after.at, after.id) if after.first == _LAST_DAY else (_EPOCH, 0)
+    due = date.fromordinal(after.first)
+    same, later = (_moment(overdue_before(day, days), chosen.zone) for day in (due, due + _DAY))
+    # Of another category what is due on the same day may be older, and has been listed already.
+    at = (after.at, after.id)
+    return min(max((same, 0), at), (later, 0))
 
 
 _ITEMS = text("""

@@ -257,7 +257,6 @@ def _shown(
     query = query.model_copy(update={"kind": kind})
     chosen = query.chosen(kind, settings, work.targets(session))
     items, more = desk.queue(session, chosen, limit=LISTED, after=cursor_of(query.after))
-    _log(session, at, "desk.read", [item.id for item in items])
     context = DeskPage(
         atlas=_atlas(session, settings, spoken.code),
         items=items,
@@ -280,7 +279,10 @@ def _shown(
         most_exported=MOST_EXPORTED,
         **_offered(session, kind, typed),
     )
-    return page(request, "desk.html", context, status=422 if fault else 200)
+    shown = page(request, "desk.html", context, status=422 if fault else 200)
+    # The last thing: from it until the end of the transaction others wait who write to the log.
+    _log(session, at, "desk.read", [item.id for item in items])
+    return shown
 
 
 def _log(session: Session, at: Planner, action: str, ids: Sequence[int]) -> None:

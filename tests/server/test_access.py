@@ -140,7 +140,7 @@ QUESTIONS = (
 
 PARAMETERS = {
     "day": ["2026-06-09"],
-    "layer": ["reports", "block_watches", "neighbourhoods"],
+    "layer": ["reports", "block_watches", "neighbourhoods", "needs"],
     "size": ["large", "small"],
     "cell": ["0.0"],
     "crew_id": ["1"],
@@ -152,7 +152,6 @@ PARAMETERS = {
     "invitation_id": ["1"],
     "meeting_id": ["1"],
     "note_id": ["1"],
-    "number": ["0"],
     "number": ["0"],
     "partner_id": ["1"],
     "person_id": ["1"],
@@ -466,6 +465,8 @@ def filled(path: str, report: int) -> list[str]:
             for layer in ("reports", "block_watches")
             for z, x, y in TILES
         ]
+    if "{z:int}" in path:  # those of the desk
+        path = path.replace("{z:int}", "14").replace("{x:int}", "3888").replace("{y:int}", "6263")
     paths = [path]
     for name in re.findall(r"\{(\w+)(?::\w+)?\}", path):
         assert name == "id" or name in PARAMETERS, (
