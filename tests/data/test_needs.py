@@ -219,6 +219,20 @@ def test_of_two_outages_of_a_light_one_is_open_when_the_first_is_taken_up_again(
     assert status_of(session, pole) == "out"
 
 
+def test_a_dark_block_that_is_taken_up_again_joins_the_outage_one_of_its_lights_has_by_then(
+    session, light, needs
+):
+    row = [light(beside(IN_EASTSIDE, 10, 50 * n)) for n in range(3)]
+    stretch = LineString([beside(IN_EASTSIDE, 0, -10), beside(IN_EASTSIDE, 0, 110)])
+    block = send(session, new(at=stretch))
+    moved(session, block, Status.DONE)
+    later = send(session, new(at=beside(IN_EASTSIDE, 10, 50)))
+    moved(session, block, Status.CONFIRMED)
+    assert [need.street_light_id for need in needs(block)] == [row[0], row[2], row[1]]
+    assert needs(later) == [needs(block)[-1]]
+    assert {need.status for need in needs(block)} == {"confirmed"}
+
+
 def test_a_held_report_makes_no_need_and_an_open_one_that_is_held_closes_its_own(
     session, city, needs
 ):

@@ -278,6 +278,15 @@ BEGIN
     );
     touched := ARRAY(SELECT DISTINCT need_id FROM need_report WHERE report_id = ANY (asked));
     PERFORM FROM need WHERE id = ANY (touched) ORDER BY id FOR UPDATE;
+    -- taken up again after its light was fixed, and another outage of that is open
+    INSERT INTO need_report (need_id, report_id, how, distance_m)
+    SELECT later.id, report.id, part.how, part.distance_m
+    FROM report JOIN need_report AS part ON part.report_id = report.id
+        JOIN need AS own ON own.id = part.need_id
+        JOIN need AS later ON later.street_light_id = own.street_light_id
+    WHERE report.id = ANY (asked) AND report.status = ANY ({OPEN}) AND NOT part.as_duplicate
+        AND own.closed_at IS NOT NULL AND later.closed_at IS NULL
+    ON CONFLICT DO NOTHING;
     DELETE FROM need_report AS part USING report, need AS own
     WHERE report.id = part.report_id AND report.id = ANY (asked) AND own.id = part.need_id AND CASE
         WHEN report.kind = 'problem_spot' THEN true
@@ -285,7 +294,7 @@ BEGIN
         WHEN part.as_duplicate THEN NOT EXISTS (
             SELECT FROM need_report AS other
             WHERE other.need_id = own.id AND other.report_id = report.duplicate_of_id)
-        -- taken up again after its light was fixed, and another outage of that is open
+        -- gone over to the later outage
         WHEN own.closed_at IS NOT NULL AND report.status = ANY ({OPEN}) AND EXISTS (
             SELECT FROM need AS later
             WHERE later.street_light_id = own.street_light_id AND later.closed_at IS NULL
