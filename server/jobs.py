@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data import database
-from data.queries import follows, hot_spots, mails, watch_words
+from data.queries import follows, hot_spots, mails, pole_imports, watch_words
 from server import assessments
 from server.delivery import deliver
 from server.following import tell_all
@@ -117,6 +117,7 @@ def create_app(settings: Settings, engine: Engine) -> App:
             follows.forget(session)
             watch_words.forget(session)
             hot_spots.forget(session)
+            pole_imports.forget(session)
             session.commit()
 
     @made.periodic(cron="23 13 * * 1-5")

@@ -387,7 +387,9 @@ def _by_rank(
     found: list[Cursor] = []
     values = {**asked.values, "limit": limit}
     if after is None or after.first != UNRANKED:
-        rest = "" if after is None else "AND (need_rank.rank, need.id) > (:rank, :id)"
+        # The first of both is what the index is read by.
+        further = "AND need_rank.rank >= :rank AND (need_rank.rank, need.id) > (:rank, :id)"
+        rest = "" if after is None else further
         found = _pages(
             session,
             f"""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from data.models import PoleChange, PoleChangeKind, PoleImport, PoleImportState
@@ -163,3 +163,29 @@ def decide(
         .returning(PoleImport.id)
     )
     return changed.first() is not None
+
+
+KEPT_DAYS = 30
+"""Days after which a file that nobody decided about is dropped."""
+
+
+def forget(session: Session) -> None:
+    """Drop files that nobody decided about, and what dropped ones would have changed.
+
+    As the owner of the store.
+    """
+    session.execute(
+        update(PoleImport)
+        .where(
+            PoleImport.state == PoleImportState.READY,
+            PoleImport.at < func.now() - timedelta(days=KEPT_DAYS),
+        )
+        .values(state=PoleImportState.DROPPED)
+        .execution_options(synchronize_session=False)
+    )
+    dropped = select(PoleImport.id).where(PoleImport.state == PoleImportState.DROPPED)
+    session.execute(
+        delete(PoleChange)
+        .where(PoleChange.pole_import_id.in_(dropped))
+        .execution_options(synchronize_session=False)
+    )

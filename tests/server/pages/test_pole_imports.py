@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from data import database
 from data.models import AuditEntry, Department, PoleImport, StreetLight
+from data.queries import pole_imports
 from geo.roles import Role
 from server.pole_imports import apply_by_job, read_by_job
 from tests.people import person, signed_in
@@ -188,6 +190,17 @@ def test_a_dropped_file_changes_nothing_and_is_not_kept(staff, engine):
     assert late.status_code == 409
     assert "decided already" in late.text
     assert poles(engine) == before
+
+
+def test_a_file_that_nobody_decides_about_is_dropped_after_a_month(staff, engine):
+    _where, id = looked_at(staff, engine)
+    with Session(engine) as session:
+        session.execute(update(PoleImport).values(at=func.now() - timedelta(days=31)))
+        pole_imports.forget(session)
+        session.commit()
+        found = session.get_one(PoleImport, id)
+        assert (found.state, found.content) == ("dropped", None)
+        assert session.scalar(text("SELECT count(*) FROM pole_change")) == 0
 
 
 def test_the_same_file_again_changes_nothing(staff, engine):
