@@ -6,7 +6,7 @@ same plan (docs/adr/0024).
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -428,12 +428,13 @@ def _route(session: Session, plan: WorkPlan, tell: Callable[[int], None]) -> Non
         shifts,
         importance=[stop.score or 0.0 for stop in stops],
     )
-    calendar = _working_days(start, max((shift.days for shift in shifts), default=0))
+    busy = work_plans.busy_days(session, start)
     days: list[dict[str, Any]] = []
     for number, crew in enumerate(crews):
         own = [route for route in found.routes if route.shift == number]
         # What counts most is gone to first.
         own.sort(key=lambda route: -max(stops[stop].score or 0.0 for stop in route.stops))
+        calendar = _free_days(start, len(own), {day for id, day in busy if id == crew.id})
         days += [
             {
                 "crew": crew.id,
@@ -444,7 +445,7 @@ def _route(session: Session, plan: WorkPlan, tell: Callable[[int], None]) -> Non
                 "day": day.isoformat(),
                 "stops": [stops[stop].need_id for stop in route.stops],
             }
-            for day, route in zip(calendar, own, strict=False)
+            for day, route in zip(calendar, own, strict=True)
         ]
     routes = {
         "start": plan.routes["start"],
@@ -479,11 +480,12 @@ def _shifts(crews: Sequence[Crew], depots: Sequence[DepotPlace], days: int) -> l
     ]
 
 
-def _working_days(start: date, count: int) -> list[date]:
+def _free_days(start: date, count: int, busy: Collection[date]) -> list[date]:
+    """Give working days on which a crew has no orders yet."""
     found: list[date] = []
     day = start
     while len(found) < count:
-        if is_working_day(day):
+        if is_working_day(day) and day not in busy:
             found.append(day)
         day += timedelta(days=1)
     return found

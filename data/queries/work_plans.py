@@ -6,7 +6,7 @@ the visitor plans. Two planners lose nothing: a change names the version that it
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -476,6 +476,18 @@ def crews(session: Session, kind: Kind | None = None, *, active: bool = False) -
     if active:
         asked = asked.where(Crew.active)
     return session.scalars(asked).all()
+
+
+def busy_days(session: Session, start: date) -> set[tuple[int, date]]:
+    """Give the days, from one on, on which crews have orders already: pairs of a crew and a day."""
+    rows = session.execute(
+        text("""
+            SELECT DISTINCT crew_id, day FROM work_order
+            WHERE crew_id IS NOT NULL AND day >= :start AND state <> 'cancelled'
+        """),
+        {"start": start},
+    )
+    return {(row.crew_id, row.day) for row in rows}
 
 
 def unit_costs(session: Session, kind: Kind | None = None) -> dict[str, UnitCost]:

@@ -386,12 +386,18 @@ def test_issuing_makes_orders_with_their_crew_day_and_place(
     assert "not a draft any more" in again.text
 
 
-def test_what_an_order_holds_is_not_chosen_again(client, engine, settings, made, stored):
+def test_what_an_order_holds_is_neither_chosen_nor_its_crew_sent_out_again(
+    client, engine, settings, made, stored
+):
     plan = route(client, engine, settings, stored, made)
     client.post(f"/desk/plans/{made}/issue", data={"version": plan.version})
     answer = client.post("/desk/plans/new", data=BOUNDS, follow_redirects=False)
-    _plan, chosen, _locks = stored(int(answer.headers["location"].rsplit("/", 1)[1]))
-    assert len(chosen) == 2
+    second = int(answer.headers["location"].rsplit("/", 1)[1])
+    assert len(stored(second)[1]) == 2
+    # Nor is its crew sent out twice on a day.
+    again = route(client, engine, settings, stored, second)
+    assert again.routes["start"] == plan.routes["start"]
+    assert again.routes["days"][0]["day"] > plan.routes["days"][0]["day"]
 
 
 def test_without_routes_the_orders_are_drafts(client, engine, made, stored):
