@@ -87,6 +87,7 @@ def test_a_small_plan_is_what_brute_force_finds_and_keeps_to_its_bounds(question
     quick = greedy(of, within)
     exact = optimum(of, within, quick, most_s=10)
     assert keeps(of, within, quick.chosen)
+    assert keeps(of, within, greedy(of, within, thorough=False).chosen)
     assert keeps(of, within, exact.chosen)
     assert exact.worth == pytest.approx(best)
     assert exact.gap == pytest.approx(0, abs=1e-5)
