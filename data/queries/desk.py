@@ -281,6 +281,7 @@ def _due_between(chosen: DeskFilter, since: date | None, until: date, name: str)
 
 
 def _called(words: str) -> _Asked:
+    """Give the condition that a need is called so: one word with a figure is a number, and no address."""
     number = words.removeprefix("#").strip()
     asked = ["need.street_light_id IN (SELECT id FROM street_light WHERE pole_id = ANY (:poles))"]
     values: dict[str, Any] = {"poles": [number, number.upper(), number.lower()]}
@@ -289,9 +290,10 @@ def _called(words: str) -> _Asked:
             "need.id = :number OR need.id IN (SELECT need_id FROM need_report WHERE report_id = :number)"
         )
         values["number"] = int(number)
-    found = [f"need.address ILIKE :word_{at}" for at, _ in enumerate(words.split())]
-    values |= {f"word_{at}": f"%{_like(word)}%" for at, word in enumerate(words.split())}
-    asked.append(" AND ".join(found))
+    if " " in words or not any(map(str.isdigit, words)):
+        found = [f"need.address ILIKE :word_{at}" for at, _ in enumerate(words.split())]
+        values |= {f"word_{at}": f"%{_like(word)}%" for at, word in enumerate(words.split())}
+        asked.append(" AND ".join(found))
     return _Asked(f"({' OR '.join(f'({one})' for one in asked)})", values)
 
 
@@ -377,13 +379,8 @@ def _by_rank(
 
     Few needs are found first and ordered then; of many the first ones are read in the order of ranks.
     """
-    few = bool(chosen.area_id or chosen.run_id or chosen.plan_id or chosen.due or chosen.words)
-    needs = (
-        f"(SELECT need.id, need.opened_at FROM need WHERE {asked.sql} OFFSET 0) AS need"  # noqa: S608 (as below)
-        if few
-        else "need"
-    )
-    held = "true" if few else asked.sql
+    if chosen.area_id or chosen.run_id or chosen.plan_id or chosen.due or chosen.words:
+        return _few_by_rank(session, asked, limit, after)
     found: list[Cursor] = []
     values = {**asked.values, "limit": limit}
     if after is None or after.first != UNRANKED:
@@ -394,8 +391,8 @@ def _by_rank(
             session,
             f"""
                 SELECT need_rank.rank, need.opened_at, need.id
-                FROM {needs} JOIN need_rank ON need_rank.need_id = need.id
-                WHERE {held} {rest}
+                FROM need JOIN need_rank ON need_rank.need_id = need.id
+                WHERE {asked.sql} {rest}
                 ORDER BY need_rank.rank, need.id LIMIT :limit
             """,  # noqa: S608 (conditions of this module)
             values if after is None else {**values, "rank": after.first, "id": after.id},
@@ -414,6 +411,24 @@ def _by_rank(
             ORDER BY need.opened_at, need.id LIMIT :limit
         """,  # noqa: S608 (as above)
         values if after is None else {**values, "at": after.at, "id": after.id},
+    )
+
+
+def _few_by_rank(session: Session, asked: _Asked, limit: int, after: Cursor | None) -> list[Cursor]:
+    place = f"coalesce(need_rank.rank, {UNRANKED})"
+    rest = "" if after is None else f"WHERE ({place}, few.opened_at, few.id) > (:rank, :at, :id)"
+    values = {**asked.values, "limit": limit}
+    if after is not None:
+        values |= {"rank": after.first, "at": after.at, "id": after.id}
+    return _pages(
+        session,
+        f"""
+            WITH few AS MATERIALIZED (SELECT id, opened_at FROM need WHERE {asked.sql})
+            SELECT {place}, few.opened_at, few.id
+            FROM few LEFT JOIN need_rank ON need_rank.need_id = few.id
+            {rest} ORDER BY 1, 2, 3 LIMIT :limit
+        """,  # noqa: S608 (as above)
+        values,
     )
 
 
