@@ -761,6 +761,25 @@ class Changed:
     after: Status
 
 
+def hold(session: Session, ids: Collection[int]) -> None:
+    """Have others wait who would change some reports, or the needs for which these ask.
+
+    Whoever changes several in one transaction holds them first: in the order of their numbers, so
+    that two who change the same, or one who sends a report of a whole block, take turns.
+
+    Parameters
+    ----------
+    session : Session
+        In the name of whoever changes them.
+    ids : collection of int
+        Those that are not theirs to change wait for nothing.
+    """
+    session.execute(
+        select(Report.id).where(Report.id.in_(ids)).order_by(Report.id).with_for_update()
+    )
+    session.execute(select(func.hold_needs(cast(sorted(ids), postgresql.ARRAY(BigInteger)))))
+
+
 def change(session: Session, worker: Worker, id: int, wanted: Change, *, version: int) -> Changed:
     """Change a report as one, or not at all.
 

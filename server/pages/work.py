@@ -535,6 +535,7 @@ def _each(
 ) -> tuple[list[Changed], list[tuple[int, str]]]:
     changed: list[Changed] = []
     refused: list[tuple[int, str]] = []
+    work.hold(session, picked)
     for id, version in picked.items():
         try:
             made = work.change(session, worker, id, wanted, version=version)

@@ -23,6 +23,7 @@ from data.models import (
     Street,
     StreetLight,
 )
+from data.queries import work
 from geo.categories import BY_CODE
 from geo.crs import in_city_metres, to_city
 from geo.kinds import Kind, Severity
@@ -541,3 +542,47 @@ def test_two_who_report_one_light_at_once_make_one_outage(engine):
         second.commit()
         assert first.scalars(select(Need.version)).all() == [2]
         assert first.scalar(select(func.count()).select_from(NeedReport)) == 2
+
+
+def test_a_report_of_a_block_takes_its_needs_in_the_order_in_which_staff_do(engine):
+    with Session(engine) as session:
+        found_city(session)
+        row = [beside(IN_EASTSIDE, 10, 100 * n) for n in range(2)]
+        for number, place in enumerate(row):
+            session.execute(insert(StreetLight).values(pole_id=f"K{number}", geom=point(place)))
+        asking = [send(session, new(at=place)) for place in reversed(row)]
+        session.commit()
+    stretch = LineString([beside(IN_EASTSIDE, 10, -10), beside(IN_EASTSIDE, 10, 110)])
+    with Session(engine) as first, Session(engine) as second:
+        moved(first, asking[0], Status.CONFIRMED)
+        with ThreadPoolExecutor(1) as other:
+            waiting = other.submit(send, second, new(at=stretch), key="stretch")
+            sleep(0.3)
+            moved(first, asking[1], Status.CONFIRMED)
+            first.commit()
+            waiting.result()
+        second.commit()
+        assert first.scalars(select(Need.status)).all() == ["confirmed"] * 2
+        assert first.scalar(select(func.count()).select_from(NeedReport)) == 4
+
+
+def test_who_holds_reports_and_who_reports_a_block_take_turns(engine):
+    with Session(engine) as session:
+        found_city(session)
+        row = [beside(IN_EASTSIDE, 10, 100 * n) for n in range(2)]
+        for number, place in enumerate(row):
+            session.execute(insert(StreetLight).values(pole_id=f"K{number}", geom=point(place)))
+        asking = [send(session, new(at=place)) for place in row]
+        session.commit()
+    stretch = LineString([beside(IN_EASTSIDE, 10, -10), beside(IN_EASTSIDE, 10, 110)])
+    with Session(engine) as first, Session(engine) as second:
+        work.hold(first, asking)
+        moved(first, asking[1], Status.CONFIRMED)
+        with ThreadPoolExecutor(1) as other:
+            waiting = other.submit(send, second, new(at=stretch), key="stretch")
+            sleep(0.3)
+            moved(first, asking[0], Status.CONFIRMED)
+            first.commit()
+            waiting.result()
+        second.commit()
+        assert first.scalars(select(Need.status)).all() == ["confirmed"] * 2

@@ -188,7 +188,10 @@ BEGIN
             )
         FROM outage JOIN street_light AS light ON light.id = street_light_id,
             LATERAL need_areas(light.geom) AS inside
-        ORDER BY light.id
+        -- Those that are there already in the order in which everybody locks them.
+        ORDER BY (
+            SELECT id FROM need WHERE street_light_id = light.id AND closed_at IS NULL
+        ), light.id
         ON CONFLICT (street_light_id) WHERE closed_at IS NULL DO UPDATE SET
             opened_at = least(need.opened_at, excluded.opened_at),
             status = greatest(need.status, excluded.status),
@@ -216,6 +219,16 @@ BEGIN
         SELECT DISTINCT street_light_id FROM need JOIN need_report ON need_id = need.id
         WHERE report_id = ANY (asked) AND street_light_id IS NOT NULL ORDER BY 1
     ));
+END $$;
+
+-- Whoever changes several reports locks these, and then by this what they ask for: all in the order
+-- of their ids, as those do who change a report or send one of a whole block.
+CREATE FUNCTION hold_needs(asked bigint[]) RETURNS void LANGUAGE plpgsql {DEFINER} AS $$
+BEGIN
+    PERFORM FROM need WHERE id IN (
+        SELECT need_id FROM need_report JOIN report ON report.id = report_id
+        WHERE report.id = ANY (asked) OR duplicate_of_id = ANY (asked)
+    ) ORDER BY id FOR UPDATE;
 END $$;
 
 -- Each need is what its reports say. They are locked first, so that of two who close the last two
@@ -623,7 +636,7 @@ def downgrade() -> None:
     op.drop_table("need_report")
     op.drop_table("need")
     op.execute(
-        "DROP FUNCTION need_count_version, need_attach, need_settle, need_keep, needs_catch_up, needs_find_lights, "
+        "DROP FUNCTION need_count_version, hold_needs, need_attach, need_settle, need_keep, needs_catch_up, needs_find_lights, "
         "lights_follow, lights_behind, report_lights, lights_near, block_at, metres_around, is_hazard, need_areas, "
         "visitor_works_in"
     )
