@@ -1,9 +1,10 @@
-"""What it means to choose needs within a budget: what a set is worth, and within what it must keep.
+"""What it means to choose jobs within a budget: what a set is worth, and within what it must keep.
 
-A set of needs is worth what its needs weigh by themselves (hazard, age and the like), and the demand that
-they reach, each demand point counted once however many of the set reach it: a light beside a lit one
-helps fewer people than one in the dark. A set must keep to every limit (money, crew minutes, materials)
-and floor. This is the budgeted maximum coverage problem. `geo.budget_greedy` answers it at once, and
+A job is one need, or the needs that one repair mends (`geo.jobs`), so it is chosen as a whole. A set of jobs
+is worth what they weigh by themselves (hazard, age and the like), and the demand that they reach, each
+demand point counted once however many of the set reach it: a light beside a lit one helps fewer people
+than one in the dark. A set must keep to every limit (money, crew minutes, materials) and floor; floors
+count needs. This is the budgeted maximum coverage problem. `geo.budget_greedy` answers it at once, and
 `geo.budget_optimum` as well as can be.
 """
 
@@ -27,13 +28,13 @@ class Offer:
     Attributes
     ----------
     own : ndarray of float, shape (n,)
-        What each need weighs by itself, 0 or more.
+        What each job weighs by itself, 0 or more.
     reach : scipy.sparse.csr_array, shape (n, m)
-        Which demand points each need reaches: anything but 0 counts as reached.
+        1 where a job reaches a demand point.
     demand : ndarray of float, shape (m,)
         What each demand point weighs, 0 or more.
     costs : ndarray of float, shape (n, r)
-        What each need takes of each limit, 0 or more.
+        What each job takes of each limit, 0 or more.
     """
 
     own: Numbers
@@ -44,16 +45,16 @@ class Offer:
     def __post_init__(self) -> None:
         n, m = self.reach.shape
         if self.own.shape != (n,) or self.demand.shape != (m,) or self.costs.shape[:1] != (n,):
-            raise ValueError("own, reach, demand and costs must be of the same needs and points.")
+            raise ValueError("own, reach, demand and costs must be of the same jobs and points.")
         if any(values.size and values.min() < 0 for values in (self.own, self.demand, self.costs)):
             raise ValueError("Nothing weighs or costs less than 0.")
 
     def worth(self, chosen: Mask) -> float:
-        """Give what a set of needs is worth, `chosen` of shape (n,)."""
+        """Give what a set of jobs is worth, `chosen` of shape (n,)."""
         return float(self.own[chosen].sum() + self.demand[self.reached(chosen)].sum())
 
     def reached(self, chosen: Mask) -> Mask:
-        """Give which demand points a set of needs reaches, shape (m,)."""
+        """Give which demand points a set of jobs reaches, shape (m,)."""
         reached = np.zeros(self.demand.size, dtype=bool)
         reached[self.reach[np.flatnonzero(chosen)].indices] = True
         return reached
@@ -61,19 +62,24 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Floor:
-    """The fewest needs to choose of some.
+    """The fewest needs to choose of some, whichever jobs they are of.
 
     Attributes
     ----------
     name : str
         For whoever asks which floor can not be kept.
-    members : ndarray of bool, shape (n,)
+    members : ndarray of int, shape (n,)
+        How many of these needs each job has.
     least : int
     """
 
     name: str
-    members: Mask
+    members: NDArray[np.int64]
     least: int
+
+    def count(self, chosen: Mask) -> int:
+        """Give how many of them a set of jobs has."""
+        return int(self.members[chosen].sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +111,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """A set of needs within its bounds.
+    """A set of jobs within its bounds.
 
     Attributes
     ----------
@@ -130,7 +136,7 @@ class Choice:
 
 
 class Why(StrEnum):
-    """Why no set of needs keeps to the bounds."""
+    """Why no set of jobs keeps to the bounds."""
 
     LOCKED_COST = "locked_cost"
     LOCKED_BOTH = "locked_both"
@@ -139,15 +145,15 @@ class Why(StrEnum):
 
 
 class Infeasible(ValueError):  # noqa: N818 (it is the name of what was found)
-    """No set of needs keeps to the bounds.
+    """No set of jobs keeps to the bounds.
 
     Parameters
     ----------
     why : Why
     limits : sequence of int
-        Which limits the needs locked in go beyond.
+        Which limits the jobs locked in go beyond.
     floors : sequence of (str, int)
-        Which floors can not be kept, and with how many each could.
+        Which floors can not be kept, and with how many needs each could.
     """
 
     def __init__(
@@ -168,7 +174,7 @@ def keeps(offer: Offer, bounds: Bounds, chosen: Mask) -> bool:
         (offer.costs[chosen].sum(axis=0) <= bounds.limits).all()
         and chosen[bounds.locked_in].all()
         and not chosen[bounds.locked_out].any()
-        and all(chosen[floor.members].sum() >= floor.least for floor in bounds.floors)
+        and all(floor.count(chosen) >= floor.least for floor in bounds.floors)
     )
 
 
@@ -187,23 +193,23 @@ def check(offer: Offer, bounds: Bounds) -> None:
     left = bounds.limits - offer.costs[bounds.locked_in].sum(axis=0)
     possible = ~bounds.locked_out & ((offer.costs <= left).all(axis=1) | bounds.locked_in)
     few = [
-        (floor.name, int(possible[floor.members].sum()))
+        (floor.name, floor.count(possible))
         for floor in bounds.floors
-        if possible[floor.members].sum() < floor.least
+        if floor.count(possible) < floor.least
     ]
     if few:
         raise Infeasible(Why.TOO_FEW, floors=few)
 
 
 def in_order(offer: Offer, bounds: Bounds, order: Iterable[int]) -> Choice:
-    """Choose as a list has it: what is locked in, then each need that still fits. Floors do not count.
+    """Choose as a list has it: what is locked in, then each job that still fits. Floors do not count.
 
     Parameters
     ----------
     offer : Offer
     bounds : Bounds
     order : iterable of int
-        Needs, the first of the list first.
+        Jobs, the first of the list first.
 
     Returns
     -------

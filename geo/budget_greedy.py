@@ -1,23 +1,24 @@
-"""Which needs to fix within a budget, at once: by worth per cost.
+"""Which jobs to do within a budget, at once: by worth per cost.
 
 How far the answer can be from the best, and why (`share_at_least`). The worth of a set never falls as the
-set grows, and what a need adds only falls (it is submodular).
+set grows, and what a job adds only falls (it is submodular). That holds of jobs of several needs as of those of
+one: a job weighs what its needs weigh together and reaches what any of them does, so all below is of jobs.
 
-- One limit, no floor: the better of the greedy by worth per cost and of the best single need, each
+- One limit, no floor: the better of the greedy by worth per cost and of the best single job, each
   filled up, is worth at least (1 - 1/e)/2 of the best (Leskovec et al. 2007, Cost-effective outbreak
   detection in networks, doi:10.1145/1281192.1281239, theorem 3). Where all costs are equal it is
   1 - 1/e (Nemhauser, Wolsey and Fisher 1978, doi:10.1007/BF01588971).
 - k limits, no floor: (1 - e^(-1/k))/2, by the same argument. Measure cost as the sum of the shares of
-  each limit. Until the first need that does not fit, the greedy took the best of all that were left;
-  with that need the set costs more than 1, and the best set costs k at most. So the set with that need
+  each limit. Until the first job that does not fit, the greedy took the best of all that were left;
+  with that job the set costs more than 1, and the best set costs k at most. So the set with that job
   is worth 1 - e^(-1/k) of the best, and one of the two has at least half of that.
-- Needs locked in or out: the same of what is added to those locked in, within what they leave.
+- Jobs locked in or out: the same of what is added to those locked in, within what they leave.
 - Floors: no such share is known to hold. They are filled first, each by worth per cost.
 
 In every case, floors or not, `Choice.bound` is a number that the best can not exceed, by
-weak duality: if each demand point is either paid for in advance or counted anew for every need that
+weak duality: if each demand point is either paid for in advance or counted anew for every job that
 reaches it, the worth of any set is at most what was paid, and what a knapsack filled with
-fractions of needs then holds. It is read at several steps of the greedy, and the least is kept
+fractions of jobs then holds. It is read at several steps of the greedy, and the least is kept
 (Leskovec et al. give the same for the last step alone).
 """
 
@@ -47,7 +48,7 @@ def share_at_least(limits: int, *, equal_costs: bool = False) -> float:
     limits : int
         How many there are.
     equal_costs : bool
-        Whether there is one limit, of which all needs take the same.
+        Whether there is one limit, of which all jobs take the same.
 
     Returns
     -------
@@ -62,14 +63,14 @@ def share_at_least(limits: int, *, equal_costs: bool = False) -> float:
 def greedy(offer: Offer, bounds: Bounds, *, thorough: bool = True) -> Choice:
     """Choose at once, by worth per cost; see the head of this module for how good it is.
 
-    The same offer and bounds give the same set. Equal needs are taken in their order.
+    The same offer and bounds give the same set. Equal jobs are taken in their order.
 
     Parameters
     ----------
     offer : Offer
     bounds : Bounds
     thorough : bool
-        Without, costs are measured in one way alone, and neither the best single need nor the bound is
+        Without, costs are measured in one way alone, and neither the best single job nor the bound is
         looked for: a third of the time, and no share of the best is sure.
 
     Returns
@@ -120,10 +121,10 @@ class _Walk:
         self.own: list[float] = offer.own.tolist()
         self.limited = np.flatnonzero(np.isfinite(bounds.limits))
         self.costs: list[list[float]] = offer.costs[:, self.limited].tolist()
-        self.floors_of: list[list[int]] = [[] for _ in self.own]
+        self.floors_of: list[list[tuple[int, int]]] = [[] for _ in self.own]
         for number, floor in enumerate(bounds.floors):
             for i in np.flatnonzero(floor.members):
-                self.floors_of[i].append(number)
+                self.floors_of[i].append((number, int(floor.members[i])))
         self.free = ~bounds.locked_in & ~bounds.locked_out
 
     def start(self) -> _Run:
@@ -154,7 +155,7 @@ class _Walk:
             run.left[r] -= cost
 
     def ways(self) -> Iterable[tuple[Numbers, bool]]:
-        """Give ways to measure a need's cost, and whether floors are filled by the least cost."""
+        """Give ways to measure a job's cost, and whether floors are filled by the least cost."""
         left = self.bounds.limits - self.offer.costs[self.bounds.locked_in].sum(axis=0)
         left = left[self.limited]
         # Where nothing is left, only what takes nothing of it fits.
@@ -174,13 +175,10 @@ def _run(walk: _Walk, per_cost: Numbers, cheapest_first: bool) -> _Run | None:
     run = walk.start()
     cost = np.maximum(per_cost, _FREE)
     if walk.bounds.floors:
-        owed = [
-            floor.least - int(walk.bounds.locked_in[floor.members].sum())
-            for floor in walk.bounds.floors
-        ]
+        owed = [floor.least - floor.count(walk.bounds.locked_in) for floor in walk.bounds.floors]
         in_floor = np.zeros(walk.free.size, dtype=bool)
         for floor in walk.bounds.floors:
-            in_floor |= floor.members
+            in_floor |= floor.members > 0
         _lazy(walk, run, walk.free & in_floor, cost, owed=owed, cheapest_first=cheapest_first)
         if any(left > 0 for left in owed):
             return None
@@ -199,7 +197,7 @@ def _lazy(
 ) -> None:
     """Take by worth per cost until nothing fits; with `owed`, only what a floor still lacks.
 
-    A need's gain only falls as others are taken, so a stale gain is an upper bound: what still is
+    A job's gain only falls as others are taken, so a stale gain is an upper bound: what still is
     first after it was counted anew is first of all (Minoux 1978).
     """
     ids = np.flatnonzero(among)
@@ -214,7 +212,7 @@ def _lazy(
         key, i = heappop(queue)
         if not walk.fits(run, i):
             continue
-        if owed is not None and not any(owed[floor] > 0 for floor in walk.floors_of[i]):
+        if owed is not None and not any(owed[floor] > 0 for floor, _needs in walk.floors_of[i]):
             continue
         if not cheapest_first:
             fresh = -walk.gain(run, i) / per[i]
@@ -225,12 +223,12 @@ def _lazy(
                 continue  # it would cost something and be worth nothing
         walk.take(run, i)
         if owed is not None:
-            for floor in walk.floors_of[i]:
-                owed[floor] -= 1
+            for floor, needs in walk.floors_of[i]:
+                owed[floor] -= needs
 
 
 def _best_single(walk: _Walk) -> _Run | None:
-    """Give the need worth most, filled up; None where there are floors, for which it may leave no room."""
+    """Give the job worth most, filled up; None where there are floors, for which it may leave no room."""
     if walk.bounds.floors:
         return None
     run = walk.start()

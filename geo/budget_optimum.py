@@ -1,4 +1,4 @@
-"""Which needs to fix within a budget: the best set, by HiGHS, or within a time limit a set and a bound.
+"""Which jobs to do within a budget: the best set, by HiGHS, or within a time limit a set and a bound.
 
 Huangfu and Hall 2018, Parallelizing the dual revised simplex method, doi:10.1007/s12532-017-0130-5, is
 what HiGHS asks to be cited by.
@@ -120,7 +120,7 @@ def any_within(offer: Offer, bounds: Bounds) -> Mask:
     solver.run()
     chosen = np.array(solver.getSolution().col_value[:n]) > 0.5
     if not keeps(offer, bounds, chosen):
-        filled = [(floor, int(chosen[floor.members].sum())) for floor in bounds.floors]
+        filled = [(floor, floor.count(chosen)) for floor in bounds.floors]
         raise Infeasible(
             Why.FLOORS_COST, floors=[(floor.name, n) for floor, n in filled if n < floor.least]
         )
@@ -129,10 +129,10 @@ def any_within(offer: Offer, bounds: Bounds) -> Mask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Coverage:
-    """The choice as an integer program: a column a need, then one for each group of demand points.
+    """The choice as an integer program: a column a job, then one for each group of demand points.
 
-    Points that the same needs reach are one group; one that a single need reaches counts as its own;
-    those that needs locked in reach are met in any case: `constant`.
+    Points that the same jobs reach are one group; one that a single job reaches counts as its own;
+    those that jobs locked in reach are met in any case: `constant`.
     """
 
     lp: highspy.HighsLp
@@ -182,11 +182,11 @@ def _coverage(offer: Offer, bounds: Bounds) -> _Coverage:
 
 
 def _grouped(
-    offer: Offer, points: Mask, needs: Mask
+    offer: Offer, points: Mask, jobs: Mask
 ) -> tuple[Numbers, list[NDArray[np.int32]], list[float]]:
-    """Give what needs weigh with the points that each reaches alone, and groups of the others."""
+    """Give what jobs weigh with the points that each reaches alone, and groups of the others."""
     pairs = offer.reach.tocoo()
-    kept = points[pairs.col] & needs[pairs.row]
+    kept = points[pairs.col] & jobs[pairs.row]
     row, col = pairs.row[kept], pairs.col[kept]
     by_point = np.lexsort((row, col))
     row, col = row[by_point], col[by_point]

@@ -112,6 +112,11 @@ def no_plan_words(error: NoPlanError, areas: Mapping[int, str], spoken: Language
         return _(
             "What is locked in takes more than there is: {limits}. Free some of it, or raise the limit."
         ).format(limits=", ".join(limits))
+    if error.why == "locked_both":
+        return _(
+            "Some lights of a row are locked in and others locked out, but one repair mends them all. "
+            "Lock the row in, or out, or free it."
+        )
     if error.why == "too_few":
         return _(
             "There are not as many open items as you asked for. The most that can be chosen: {areas}. "

@@ -6,6 +6,7 @@ same plan (docs/adr/0024).
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +28,7 @@ from geo.budget_optimum import optimum
 from geo.crs import to_city, to_stored
 from geo.demand import Around, shared
 from geo.exposure import Homes, Households
+from geo.jobs import CHECK_MINUTES, Jobs, in_row, jobs_of
 from geo.kinds import Kind
 from geo.priority import FACTORS, GENERATORS_M, HOMES_M, Factor
 from geo.routes import Shift, routed, timed_route
@@ -34,6 +36,7 @@ from geo.street_network import StreetNetwork
 from geo.sun import is_dark
 from geo.working_days import is_working_day
 from server.settings import Settings
+from server.work_plan_jobs import job_code, repairs
 from server.work_plan_words import (
     CREW_TIME,
     FLOOR,
@@ -46,7 +49,7 @@ from server.work_plan_words import (
 
 logger = logging.getLogger(__name__)
 
-METHOD = 1
+METHOD = 2
 """Of choosing: raised whenever the same needs and bounds would be chosen from otherwise."""
 
 WORKING_SHARE = 0.75
@@ -79,8 +82,11 @@ class Question:
     Attributes
     ----------
     needs : OpenNeeds
-        Those whose category has a unit cost, and those that are locked.
+        Those whose repair has a unit cost.
+    jobs : Jobs
+        What of them is one repair.
     offer : Offer
+        Of jobs, as the bounds are.
     bounds : Bounds
     limits : tuple of str
         Names of the limits.
@@ -89,6 +95,7 @@ class Question:
     """
 
     needs: OpenNeeds
+    jobs: Jobs
     offer: Offer
     bounds: Bounds
     limits: tuple[str, ...]
@@ -107,21 +114,25 @@ def question(session: Session, plan: WorkPlan, now: datetime) -> Question:
     factors = FACTORS[plan.kind]
     found = work_plans.open_needs(session, plan.id, plan.kind, len(factors))
     costs = work_plans.unit_costs(session, plan.kind)
-    known = np.array([code in costs for code in found.category], dtype=bool)
-    without: dict[str, int] = {}
-    for code in np.array(found.category)[~known].tolist() if len(found) else ():
-        without[code] = without.get(code, 0) + 1
+    jobs = jobs_of(found.job)
+    codes = [
+        job_code(code, size)
+        for code, size in zip(found.category, jobs.sizes[jobs.of].tolist(), strict=True)
+    ]
+    known = np.array([code in costs for code in codes], dtype=bool)
+    without = Counter(code for code in codes if code not in costs)
     needs = _some(found, known)
+    jobs = jobs_of(needs.job)
     materials = sorted(plan.materials)
     people = shared(needs.xy_m, _around(session, needs, factors, now))
-    own = [at for at, factor in enumerate(factors) if factor not in _SHARED]
     return Question(
         needs,
+        jobs,
         Offer(
-            needs.parts[:, own].sum(axis=1) + people.alone,
-            people.reach,
+            _own(needs, jobs, factors) + jobs.total(people.alone),
+            jobs.reach(people.reach),
             people.demand,
-            _costs(needs, costs, materials),
+            _costs(needs, jobs, costs, materials),
         ),
         Bounds(
             np.array(
@@ -132,13 +143,15 @@ def question(session: Session, plan: WorkPlan, now: datetime) -> Question:
                 ],
                 np.float64,
             ),
-            np.array([lock == "in" for lock in needs.lock], dtype=bool),
-            np.array([lock == "out" for lock in needs.lock], dtype=bool),
+            jobs.any(np.array([lock == "in" for lock in needs.lock], dtype=bool)),
+            jobs.any(np.array([lock == "out" for lock in needs.lock], dtype=bool)),
             tuple(
                 Floor(
                     area,
-                    (needs.council_district_id == int(area))
-                    | (needs.neighbourhood_id == int(area)),
+                    jobs.count(
+                        (needs.council_district_id == int(area))
+                        | (needs.neighbourhood_id == int(area))
+                    ),
                     least,
                 )
                 for area, least in sorted(plan.floors.items())
@@ -146,7 +159,7 @@ def question(session: Session, plan: WorkPlan, now: datetime) -> Question:
             ),
         ),
         (MONEY, CREW_TIME, *(MATERIAL + name for name in materials)),
-        MappingProxyType(without),
+        MappingProxyType(dict(without)),
     )
 
 
@@ -170,20 +183,34 @@ def _some(needs: OpenNeeds, kept: NDArray[np.bool_]) -> OpenNeeds:
         rank=needs.rank[at],
         parts=needs.parts[at],
         lock=tuple(needs.lock[i] for i in at),
+        job=needs.job[at],
     )
 
 
+def _own(needs: OpenNeeds, jobs: Jobs, factors: Sequence[Factor]) -> NDArray[np.float64]:
+    """Give what jobs weigh by themselves: what their needs do, but being in one row is counted once."""
+    own = np.zeros(len(jobs.sizes))
+    for at, factor in enumerate(factors):
+        if factor is Factor.RUN:
+            own -= jobs.least(-needs.parts[:, at])
+        elif factor not in _SHARED:
+            own += jobs.total(needs.parts[:, at])
+    return own
+
+
 def _costs(
-    needs: OpenNeeds, costs: Mapping[str, UnitCost], materials: Sequence[str]
+    needs: OpenNeeds, jobs: Jobs, costs: Mapping[str, UnitCost], materials: Sequence[str]
 ) -> NDArray[np.float64]:
-    rows = [
-        [
-            costs[code].cents,
-            costs[code].minutes,
-            *(costs[code].materials.get(name, 0) for name in materials),
-        ]
-        for code in needs.category
-    ]
+    rows = []
+    for first, size in zip(jobs.firsts.tolist(), jobs.sizes.tolist(), strict=True):
+        cost = costs[job_code(needs.category[first], size)]
+        rows.append(
+            [
+                cost.cents,
+                cost.minutes + CHECK_MINUTES * (size - 1),
+                *(cost.materials.get(name, 0) for name in materials),
+            ]
+        )
     return np.array(rows, np.float64).reshape(-1, 2 + len(materials))
 
 
@@ -265,7 +292,7 @@ def _without_each(asked: Question) -> list[tuple[str, Bounds]]:
     for floor in bounds.floors:
         others = tuple(other for other in bounds.floors if other is not floor)
         found.append((FLOOR + floor.name, replace(bounds, floors=others)))
-    none = np.zeros(len(asked.needs), dtype=bool)
+    none = np.zeros(bounds.locked_in.size, dtype=bool)
     if bounds.locked_in.any():
         found.append((LOCKED_IN, replace(bounds, locked_in=none)))
     if bounds.locked_out.any():
@@ -282,10 +309,11 @@ def _keep(
     prices: Sequence[tuple[str, float]],
     took_s: float,
 ) -> int:
-    needs, bounds = asked.needs, asked.bounds
-    # What is not ranked yet stands last in both lists.
-    by_rank = np.lexsort((needs.id, np.where(needs.rank > 0, needs.rank, np.inf)))
-    by_age = np.lexsort((needs.id, needs.opened_s))
+    needs, jobs, bounds = asked.needs, asked.jobs, asked.bounds
+    # A row stands where its first light does. What is not ranked yet stands last.
+    by_rank = np.argsort(jobs.least(np.where(needs.rank > 0, needs.rank, np.inf)), kind="stable")
+    by_age = np.argsort(jobs.least(needs.opened_s), kind="stable")
+    picked = jobs.needs(chosen.chosen)
     compared = [
         (name, in_order(asked.offer, bounds, order.tolist()))
         for name, order in (("top", by_rank), ("oldest", by_age))
@@ -300,21 +328,22 @@ def _keep(
         "share_at_least": None if bounds.floors else round(share_at_least(limited), 4),
         "seconds": round(took_s, 3),
         "open": len(needs),
-        "items": int(chosen.chosen.sum()),
-        "all": round(asked.offer.worth(np.ones(len(needs), dtype=bool)), 4),
+        "items": int(picked.sum()),
+        "repairs": int(chosen.chosen.sum()),
+        "jobs": _rows(asked, chosen.chosen | bounds.locked_out),
+        "all": round(asked.offer.worth(np.ones(chosen.chosen.size, dtype=bool)), 4),
         "spent": _named(asked.limits, chosen.spent),
         "limits": _named(asked.limits, bounds.limits),
-        "floors": {floor.name: int(chosen.chosen[floor.members].sum()) for floor in bounds.floors},
+        "floors": {floor.name: floor.count(chosen.chosen) for floor in bounds.floors},
         "without_cost": dict(asked.without_cost),
         "not_ranked": int((needs.rank == 0).sum()),
         "comparisons": [
             {
                 "name": name,
                 "worth": round(choice.worth, 4),
-                "items": int(choice.chosen.sum()),
+                "items": int(jobs.needs(choice.chosen).sum()),
                 "floors_missed": sum(
-                    bool(choice.chosen[floor.members].sum() < floor.least)
-                    for floor in bounds.floors
+                    floor.count(choice.chosen) < floor.least for floor in bounds.floors
                 ),
             }
             for name, choice in compared
@@ -325,10 +354,19 @@ def _keep(
         session,
         plan.id,
         plan.version,
-        needs.id[chosen.chosen].tolist(),
+        needs.id[picked].tolist(),
         solution=solution,
         weights_version_id=needs.weights_version_id,
     )
+
+
+def _rows(asked: Question, jobs: NDArray[np.bool_]) -> list[list[int]]:
+    """Give the needs of jobs that have several, in order along their row."""
+    found = []
+    for job in np.flatnonzero(jobs & (asked.jobs.sizes > 1)).tolist():
+        members = np.flatnonzero(asked.jobs.of == job)
+        found.append(asked.needs.id[members[in_row(asked.needs.xy_m[members])]].tolist())
+    return found
 
 
 def _named(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, int]:
@@ -401,39 +439,43 @@ def _best(session: Session, plan: WorkPlan, now: datetime, tell: Callable[[int],
 
 
 def _route(session: Session, plan: WorkPlan, tell: Callable[[int], None]) -> None:
-    """Make crews' days of what is chosen. The plan's routes say with which day they start."""
+    """Make crews' days of what is chosen. The plan's routes say with which day they start.
+
+    A row of lights is one stop, called by its first: the others are under `with`.
+    """
     tell(10)
     assert plan.routes is not None
     start = date.fromisoformat(plan.routes["start"])
     chosen = [need for need in work_plans.needs(session, plan.id) if need.chosen and need.is_open]
     costs = work_plans.unit_costs(session, plan.kind)
     # By rank: where there are more than can be routed, those that come first are.
-    stops = [need for need in chosen if need.category.code in costs][:MOST_STOPS]
+    jobs = repairs(plan, chosen)
+    stops = [job for job in jobs if job.code in costs][:MOST_STOPS]
     crews = work_plans.crews(session, plan.kind, active=True)
     used = {crew.depot_id for crew in crews}
     depots = [depot for depot in work_plans.depots(session) if depot.id in used]
     places = [(one.longitude, one.latitude) for one in depots]
-    places += [(one.longitude, one.latitude) for one in stops]
+    places += [(one.first.longitude, one.first.latitude) for one in stops]
     xy_m = np.column_stack(to_city().transform(*np.array(places, np.float64).reshape(-1, 2).T))
     streets = priority.streets(session)
     tell(30)
     distances = StreetNetwork(streets.lines).distances(xy_m)
     tell(50)
-    minutes = [costs[stop.category.code].minutes for stop in stops]
+    minutes = [sum(stop.minutes(costs)) for stop in stops]
     shifts = _shifts(crews, depots, plan.crew_days)
     found = routed(
         distances.metres,
         len(depots),
         [60 * one for one in minutes],
         shifts,
-        importance=[stop.score or 0.0 for stop in stops],
+        importance=[stop.score for stop in stops],
     )
     busy = work_plans.busy_days(session, start)
     days: list[dict[str, Any]] = []
     for number, crew in enumerate(crews):
         own = [route for route in found.routes if route.shift == number]
         # What counts most is gone to first.
-        own.sort(key=lambda route: -max(stops[stop].score or 0.0 for stop in route.stops))
+        own.sort(key=lambda route: -max(stops[stop].score for stop in route.stops))
         calendar = _free_days(start, len(own), {day for id, day in busy if id == crew.id})
         days += [
             {
@@ -443,7 +485,7 @@ def _route(session: Session, plan: WorkPlan, tell: Callable[[int], None]) -> Non
                 "minutes": crew.day_minutes,
                 "depot": shifts[number].depot,
                 "day": day.isoformat(),
-                "stops": [stops[stop].need_id for stop in route.stops],
+                "stops": [stops[stop].first.need_id for stop in route.stops],
             }
             for day, route in zip(calendar, own, strict=True)
         ]
@@ -451,11 +493,16 @@ def _route(session: Session, plan: WorkPlan, tell: Callable[[int], None]) -> Non
         "start": plan.routes["start"],
         "by_street": round(distances.share_by_street, 4),
         "depots": [{"name": one.name, "lon": one.longitude, "lat": one.latitude} for one in depots],
-        "needs": [stop.need_id for stop in stops],
+        "needs": [stop.first.need_id for stop in stops],
+        "with": {
+            str(job.first.need_id): [need.need_id for need in job.needs[1:]]
+            for job in jobs
+            if job.lights
+        },
         "minutes": minutes,
         "days": days,
-        "left": [stops[stop].need_id for stop in found.left]
-        + [need.need_id for need in chosen if need not in stops],
+        "left": [stops[stop].first.need_id for stop in found.left]
+        + [job.first.need_id for job in jobs if job not in stops],
     }
     kept = np.rint(distances.metres).astype(np.int32)
     work_plans.change(

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from data.queries import work
+from data.queries import work, work_plans
 from geo.categories import BY_CODE, CATEGORIES, Category
 from geo.kinds import Kind
 from geo.statuses import OPEN, Status
@@ -858,7 +858,7 @@ def crews(session: Session, kind: Kind) -> list[Choice]:
 def lock(
     session: Session, plan_id: int, need_ids: Sequence[int], lock: Literal["in", "out"]
 ) -> bool:
-    """Put needs into a work plan for good, or keep them out of it.
+    """Put needs into a work plan for good, or keep them out of it, each with those of its repair.
 
     Parameters
     ----------
@@ -874,23 +874,11 @@ def lock(
     bool
         False where the plan is no draft any more, or not theirs.
     """
-    held = session.execute(
-        text("""
-            UPDATE work_plan SET version = version + 1, changed_at = now()
-            WHERE id = :id AND state = 'draft' RETURNING id
-        """),
+    version = session.scalar(
+        text("SELECT version FROM work_plan WHERE id = :id AND state = 'draft' FOR UPDATE"),
         {"id": plan_id},
-    ).first()
-    if held is None:
-        return False
-    session.execute(
-        text("""
-            INSERT INTO work_plan_need (work_plan_id, need_id, lock)
-            SELECT :plan, need.id, :lock FROM need JOIN work_plan ON work_plan.id = :plan
-            WHERE need.id = ANY (:ids) AND need.kind = work_plan.kind
-            ON CONFLICT (work_plan_id, need_id) DO UPDATE
-            SET lock = excluded.lock, chosen = work_plan_need.chosen AND excluded.lock <> 'out'
-        """),
-        {"plan": plan_id, "ids": [*need_ids], "lock": lock},
     )
+    if version is None:
+        return False
+    work_plans.lock(session, plan_id, version, need_ids, lock)
     return True

@@ -21,7 +21,9 @@ from data.models import Category as CategoryRow
 from data.models import Crew, Depot, PlanState, UnitCost, WorkPlan, WorkPlanNeed
 from geo.categories import BY_CODE, Category
 from geo.crs import to_city
+from geo.jobs import FEWEST_LIGHTS
 from geo.kinds import Kind
+from geo.outages import DARK
 from geo.statuses import Status
 
 
@@ -203,8 +205,29 @@ def end(session: Session, id: int, version: int, state: PlanState) -> None:
         _refuse(session, id, version)
 
 
+_JOBS = """
+    SELECT need.id AS need_id, dark_run.id
+    FROM need JOIN need_rank ON need_rank.need_id = need.id
+    JOIN dark_run ON dark_run.id = dark_run_id
+    WHERE need.closed_at IS NULL AND need.category_code = ANY (:dark) AND (
+        dark_run.lights >= :fewest_lights OR EXISTS (
+            SELECT FROM need_report AS own JOIN need_report AS other USING (report_id)
+            JOIN need_rank AS beside ON beside.need_id = other.need_id
+            WHERE own.need_id = need.id AND own.how IN ('block', 'stretch')
+                AND other.need_id <> need.id AND beside.dark_run_id = dark_run.id
+        )
+    )
+"""
+"""The job of each open need that has one with others: the run of dark lights, by the last ranking. A pole that
+is damaged besides is mended by itself."""
+
+_OF_JOBS = {"dark": sorted(DARK), "fewest_lights": FEWEST_LIGHTS}
+
+
 def lock(session: Session, id: int, version: int, need_ids: Collection[int], how: str) -> int:
     """Lock needs in or out, or free them, and forget the choice that was made without that.
+
+    Needs of one job are locked and freed together.
 
     Parameters
     ----------
@@ -227,16 +250,22 @@ def lock(session: Session, id: int, version: int, need_ids: Collection[int], how
     """
     after = change(session, id, version, solution=None, routes=None, distances=None)
     session.execute(
-        text("""
+        text(f"""
+            WITH job AS ({_JOBS}), meant AS (
+                SELECT unnest(CAST(:needs AS bigint[])) AS need_id
+                UNION SELECT need_id FROM job WHERE id IN (
+                    SELECT id FROM job WHERE need_id = ANY (:needs)
+                )
+            )
             INSERT INTO work_plan_need (work_plan_id, need_id, lock, chosen)
             SELECT :id, need.id, CAST(:how AS text), :how = 'in' FROM need
+            JOIN meant ON meant.need_id = need.id
             JOIN work_plan ON work_plan.id = :id AND work_plan.kind = need.kind
-            WHERE need.id = ANY (:needs)
             ON CONFLICT (work_plan_id, need_id) DO UPDATE SET lock = excluded.lock,
                 chosen = CASE excluded.lock WHEN 'out' THEN false WHEN 'in' THEN true
                     ELSE work_plan_need.chosen END
-        """),
-        {"id": id, "how": how, "needs": sorted(need_ids)},
+        """),  # noqa: S608 (a text of this module)
+        {"id": id, "how": how, "needs": sorted(need_ids), **_OF_JOBS},
     )
     return after
 
@@ -286,6 +315,8 @@ class OpenNeeds:
         Points, as `geo.priority.FACTORS` of the kind has them; 0 where it was not ranked yet.
     lock : tuple of str
         Of the work plan that was asked for.
+    job : ndarray of int64
+        Needs of the same number are one repair; 0 where it is one by itself.
     weights_version_id : int or None
         By which they were ranked.
     """
@@ -299,6 +330,7 @@ class OpenNeeds:
     rank: NDArray[np.int64]
     parts: NDArray[np.float64]
     lock: tuple[str, ...]
+    job: NDArray[np.int64]
     weights_version_id: int | None
 
     def __len__(self) -> int:
@@ -318,22 +350,24 @@ def open_needs(session: Session, id: int, kind: Kind, factors: int) -> OpenNeeds
         How many there are of the kind.
     """
     rows = session.execute(
-        text("""
+        text(f"""
+            WITH job AS ({_JOBS})
             SELECT need.id, ST_X(need.geom) AS lon, ST_Y(need.geom) AS lat, category_code,
                 coalesce(neighbourhood_id, 0) AS neighbourhood_id,
                 coalesce(council_district_id, 0) AS council_district_id,
                 extract(epoch FROM opened_at)::float8 AS opened_s, coalesce(rank, 0) AS rank, parts,
-                coalesce(mine.lock, '') AS lock, weights_version_id
+                coalesce(mine.lock, '') AS lock, coalesce(job.id, 0) AS job, weights_version_id
             FROM need
             LEFT JOIN need_rank ON need_rank.need_id = need.id
+            LEFT JOIN job ON job.need_id = need.id
             LEFT JOIN work_plan_need AS mine ON mine.need_id = need.id AND mine.work_plan_id = :id
             WHERE need.kind = CAST(:kind AS report_kind) AND closed_at IS NULL AND NOT EXISTS (
                 SELECT FROM work_order WHERE work_order.need_id = need.id
                     AND state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')
             )
             ORDER BY need.id
-        """),
-        {"id": id, "kind": kind.value},
+        """),  # noqa: S608 (a text of this module)
+        {"id": id, "kind": kind.value, **_OF_JOBS},
     ).all()
     nothing = [0.0] * factors
     parts = [row.parts if len(row.parts or ()) == factors else nothing for row in rows]
@@ -348,6 +382,7 @@ def open_needs(session: Session, id: int, kind: Kind, factors: int) -> OpenNeeds
         rank=np.array([row.rank for row in rows], np.int64),
         parts=np.array(parts, np.float64).reshape(-1, factors),
         lock=tuple(row.lock for row in rows),
+        job=np.array([row.job for row in rows], np.int64),
         weights_version_id=max((row.weights_version_id or 0 for row in rows), default=0) or None,
     )
 

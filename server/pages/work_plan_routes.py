@@ -17,6 +17,7 @@ from data.queries import audit, work_order_lists, work_orders, work_plans
 from data.queries.work import Worker
 from data.queries.work_orders import OrderRefused, Stop, Wanted
 from data.queries.work_plans import PlanNeed, PlanRefused, Why
+from geo.jobs import CHECK_MINUTES, minutes
 from geo.work_orders import State
 from layers.atlas import Atlas
 from server import sheets
@@ -39,6 +40,7 @@ from server.route_map import drawn
 from server.schemas.filters import LARGEST_ID
 from server.sheet_map import SheetMap
 from server.visitors import Visitor
+from server.work_plan_jobs import Repair, repairs
 from server.work_plan_words import refused_words
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -49,12 +51,24 @@ SOONEST, LATEST = timedelta(0), timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class RouteStop:
-    """A stop of a crew's day, and at which local time it is come to."""
+    """A stop of a crew's day, and at which local time it is come to.
+
+    Attributes
+    ----------
+    key : int
+        The need that the plan's routes call it by.
+    """
 
     number: int
-    need: PlanNeed
+    key: int
+    job: Repair
     arrive: str
     minutes: int
+
+    @property
+    def need(self) -> PlanNeed:
+        """The need that the crew comes to."""
+        return self.job.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,10 @@ def _route(
         )
     kept = plan.routes["days"][number]
     by_id = {need.need_id: need for need in work_plans.needs(session, plan.id)}
-    minutes = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
+    jobs = {
+        key: [by_id[need] for need in _members(plan, key) if need in by_id] for key in kept["stops"]
+    }
+    service = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
     leave = datetime.combine(days[number].day, time.fromisoformat(kept["starts_at"]), zone)
     depot = plan.routes["depots"][kept["depot"]]
 
@@ -90,9 +107,11 @@ def _route(
         return str(format_time(_minute(moment), "short", locale=request.state.language.locale))
 
     stops = [
-        RouteStop(at, by_id[need], clock(leave + timedelta(seconds=arrival)), minutes[need])
-        for at, (need, arrival) in enumerate(zip(kept["stops"], kept["arrivals_s"], strict=True), 1)
-        if need in by_id  # it is gone where its reports are
+        RouteStop(
+            at, key, Repair(jobs[key]), clock(leave + timedelta(seconds=arrival)), service[key]
+        )
+        for at, (key, arrival) in enumerate(zip(kept["stops"], kept["arrivals_s"], strict=True), 1)
+        if jobs[key]  # it is gone where its reports are
     ]
     return RouteOfDay(
         day=days[number],
@@ -106,6 +125,12 @@ def _route(
     )
 
 
+def _members(plan: WorkPlan, stop: int) -> list[int]:
+    """Give the needs of a stop, in the order in which they are come to."""
+    assert plan.routes is not None
+    return [stop, *plan.routes.get("with", {}).get(str(stop), ())]
+
+
 def _minute(moment: datetime) -> datetime:
     """Give the full minute, rounded up: a sheet names no seconds."""
     return (moment + timedelta(seconds=59)).replace(second=0, microsecond=0)
@@ -115,7 +140,7 @@ def _materials(stops: Sequence[RouteStop], costs: Mapping[str, UnitCost]) -> dic
     """Give what to load for a day."""
     load: dict[str, int] = {}
     for stop in stops:
-        cost = costs.get(stop.need.category.code)
+        cost = costs.get(stop.job.code)
         for name, count in (cost.materials if cost else {}).items():
             load[name] = load.get(name, 0) + count
     return dict(sorted(load.items()))
@@ -335,6 +360,14 @@ def read_gpx(
     return Response(made, media_type="application/gpx+xml", headers=headers)
 
 
+def _called(job: Repair, spoken: Language) -> str:
+    if not job.lights:
+        return spoken.gettext(job.first.category.name)
+    return spoken.ngettext(
+        "{n} light in a row, one repair", "{n} lights in a row, one repair", job.lights
+    ).format(n=job.lights)
+
+
 def gpx(name: str, route: RouteOfDay, spoken: Language) -> bytes:
     """Write a route as GPX 1.1 (https://www.topografix.com/GPX/1/1/)."""
     space = "http://www.topografix.com/GPX/1/1"
@@ -347,8 +380,8 @@ def gpx(name: str, route: RouteOfDay, spoken: Language) -> bytes:
         (
             stop.need.latitude,
             stop.need.longitude,
-            f"{stop.number}. {spoken.gettext(stop.need.category.name)}",
-            ", ".join(filter(None, (stop.need.address, stop.need.pole))),
+            f"{stop.number}. {_called(stop.job, spoken)}",
+            ", ".join(filter(None, (stop.need.address, *(need.pole for need in stop.job.needs)))),
         )
         for stop in route.stops
     ]
@@ -420,23 +453,29 @@ def issue_plan(
 
 
 def _stops(session: Session, plan: WorkPlan, zone: ZoneInfo) -> list[Stop]:
+    """Give the orders to be: one for each need, those of a job behind each other."""
     if not days_of(plan) or plan.routes is None:
         costs = work_plans.unit_costs(session, plan.kind)
+        needs = [n for n in work_plans.needs(session, plan.id) if n.chosen and n.is_open]
         return [
-            Stop(need.need_id, service_minutes=costs[need.category.code].minutes)
-            for need in work_plans.needs(session, plan.id)
-            if need.chosen and need.is_open and need.category.code in costs
+            Stop(need.need_id, service_minutes=service)
+            for job in repairs(plan, needs)
+            if job.code in costs
+            for need, service in zip(job.needs, job.minutes(costs), strict=True)
         ]
-    minutes = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
-    stops = []
+    total = dict(zip(plan.routes["needs"], plan.routes["minutes"], strict=True))
+    stops: list[Stop] = []
     for day in plan.routes["days"]:
-        on = date.fromisoformat(day["day"])
+        on, position = date.fromisoformat(day["day"]), 0
         leave = datetime.combine(on, time.fromisoformat(day["starts_at"]), zone)
-        for position, (need, arrival) in enumerate(
-            zip(day["stops"], day["arrivals_s"], strict=True), 1
-        ):
-            arrive = _minute(leave + timedelta(seconds=arrival))
-            stops.append(Stop(need, day["crew"], on, position, arrive, minutes[need]))
+        for key, arrival in zip(day["stops"], day["arrivals_s"], strict=True):
+            arrive = leave + timedelta(seconds=arrival)
+            members = _members(plan, key)
+            repair = total[key] - CHECK_MINUTES * (len(members) - 1)
+            for need, service in zip(members, minutes(len(members), repair), strict=True):
+                position += 1
+                stops.append(Stop(need, day["crew"], on, position, _minute(arrive), service))
+                arrive += timedelta(minutes=service)
     return stops
 
 

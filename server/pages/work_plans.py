@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from math import floor
 from typing import Annotated, Any, TypedDict
 
 import numpy as np
@@ -27,6 +28,7 @@ from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
 from server.settings import Settings
 from server.visitors import Visitor, require
+from server.work_plan_jobs import Repair, repairs
 from server.work_plan_words import (
     COMPARED,
     CREW_TIME,
@@ -42,7 +44,7 @@ from server.work_plan_words import (
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 
 MOST_SHOWN = 200
-"""Needs of a plan that its page lists and marks on its map. The desk lists them all."""
+"""Repairs of a plan that its page lists and marks on its map. The desk lists them all."""
 
 _ROOM_DEG = 0.002
 
@@ -392,25 +394,36 @@ class Found:
 
     Attributes
     ----------
+    repairs : int
+        What is chosen, each row of lights as one.
     at_least : float
-        Percent of the best that the choice is sure to be worth.
+        Percent of the best that the choice is sure to be worth, rounded down.
+    is_best, is_near : bool
+        Whether that is proven: to be the best, or as near to it as HiGHS is asked to come.
     met : int
         Percent of all need that is met.
     """
 
     method: str
     items: int
+    repairs: int
     open: int
     cost: str
     met: int
     at_least: float
     is_best: bool
+    is_near: bool
     seconds: float
     bars: Sequence[Bar]
     compared: Sequence[Compared]
     prices: Sequence[Price]
     without_cost: int
     not_ranked: int
+
+
+_NOTHING, _NEAR = 1e-6, 2e-4
+"""Shares that may be missing for a choice to be the best, by how exact figures are, or so near that looking
+on is of no use."""
 
 
 def _percent(part: float, whole: float) -> float:
@@ -436,11 +449,13 @@ def found_of(plan: WorkPlan, names: Mapping[int, str], spoken: Language) -> Foun
     return Found(
         method=spoken.gettext(method),
         items=kept["items"],
+        repairs=kept.get("repairs", kept["items"]),
         open=kept["open"],
         cost=money(kept["spent"][MONEY], spoken),
         met=round(_percent(worth, kept["all"])),
-        at_least=min(100.0, int(_percent(worth, bound) * 10 + 1e-6) / 10),
-        is_best=kept["method"] == "optimum" and kept["gap"] <= 2e-4,
+        at_least=min(99.9, floor(_percent(worth, bound) * 10) / 10),
+        is_best=kept["gap"] <= _NOTHING,
+        is_near=kept["method"] == "optimum" and kept["gap"] <= _NEAR,
         seconds=kept["seconds"],
         bars=[
             Bar(
@@ -532,9 +547,9 @@ class PlanPage(PlanForm):
     stale: bool
     running: bool
     found: Found | None
-    chosen: Sequence[PlanNeed]
+    chosen: Sequence[Repair]
     more: int
-    locked: Sequence[PlanNeed]
+    locked: Sequence[Repair]
     gone: int
     days: Sequence[RouteDay]
     left: int
@@ -586,7 +601,8 @@ def shown(
     form = _form(session, typed or _as_typed(plan), fault)
     needs = work_plans.needs(session, plan.id)
     chosen = [need for need in needs if need.chosen]
-    listed = chosen[:MOST_SHOWN]
+    jobs = repairs(plan, chosen)
+    listed = jobs[:MOST_SHOWN]
     routes = plan.routes or {}
     # In the form the kind of a plan never changes.
     context = PlanPage(
@@ -596,11 +612,13 @@ def shown(
         running=_is_running(plan),
         found=found_of(plan, _names(form), spoken),
         chosen=listed,
-        more=len(chosen) - len(listed),
-        locked=[need for need in needs if need.lock == "out"],
+        more=sum(len(job.needs) for job in jobs[MOST_SHOWN:]),
+        locked=repairs(plan, [need for need in needs if need.lock == "out"]),
         gone=sum(not need.is_open for need in chosen) if plan.state is PlanState.DRAFT else 0,
         days=days_of(plan),
-        left=len(routes.get("left", ())),
+        left=sum(
+            1 + len(routes.get("with", {}).get(str(one), ())) for one in routes.get("left", ())
+        ),
         by_street=int(100 * routes.get("by_street", 0)),
         crews=len(work_plans.crews(session, plan.kind, active=True)),
         atlas=_atlas(listed, settings, spoken),
@@ -615,8 +633,8 @@ def shown(
     return page(request, "work_plan.html", context, status=status)
 
 
-def _atlas(needs: Sequence[PlanNeed], settings: Settings, spoken: Language) -> Atlas | None:
-    places = [(round(one.longitude, 6), round(one.latitude, 6)) for one in needs]
+def _atlas(jobs: Sequence[Repair], settings: Settings, spoken: Language) -> Atlas | None:
+    places = [(round(one.first.longitude, 6), round(one.first.latitude, 6)) for one in jobs]
     return marked_atlas(places, settings, spoken)
 
 

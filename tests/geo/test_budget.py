@@ -21,6 +21,7 @@ from geo.budget import (
 )
 from geo.budget_greedy import greedy, share_at_least
 from geo.budget_optimum import optimum
+from geo.jobs import jobs_of
 
 
 def offer(own, reach, demand, costs):
@@ -38,9 +39,9 @@ def bounds(limits, n, *, locked_in=(), locked_out=(), floors=()):
     outside[list(locked_out)] = True
     made = []
     for name, members, least in floors:
-        mask = np.zeros(n, dtype=bool)
-        mask[list(members)] = True
-        made.append(Floor(name, mask, least))
+        count = np.zeros(n, dtype=np.int64)
+        count[list(members)] = 1
+        made.append(Floor(name, count, least))
     return Bounds(np.array(limits, dtype=float), inside, outside, tuple(made))
 
 
@@ -93,6 +94,100 @@ def test_a_small_plan_is_what_brute_force_finds_and_keeps_to_its_bounds(question
     assert exact.gap == pytest.approx(0, abs=1e-5)
     assert quick.worth <= best <= quick.bound + 1e-9
     assert (quick.spent <= within.limits).all()
+
+
+@st.composite
+def questions_of_jobs(draw, *, floors=True):
+    """Needs with what they reach, some of them one job, and what each job costs."""
+    n, m, r = draw(st.integers(1, 8)), draw(st.integers(0, 6)), draw(st.integers(1, 2))
+    jobs = jobs_of(np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), np.int64))
+    count, some = len(jobs.sizes), st.integers(0, 9)
+    needs = offer(
+        draw(st.lists(some, min_size=n, max_size=n)),
+        draw(st.lists(st.integers(0, 1), min_size=n * m, max_size=n * m)),
+        draw(st.lists(some, min_size=m, max_size=m)),
+        np.zeros((n, r)),
+    )
+    costs = draw(st.lists(st.integers(0, 6), min_size=count * r, max_size=count * r))
+    asked = [
+        (np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n))), draw(st.integers(0, 4)))
+        for _ in range(draw(st.integers(0, 2)) if floors else 0)
+    ]
+    state = draw(st.lists(st.sampled_from("......io"), min_size=n, max_size=n))
+    locked_in = jobs.any(np.array([c == "i" for c in state]))
+    locked_out = jobs.any(np.array([c == "o" for c in state])) & ~locked_in
+    limits = np.array(draw(st.lists(st.integers(0, 20), min_size=r, max_size=r)), float)
+    floors_ = tuple(
+        Floor(str(k), jobs.count(members), least) for k, (members, least) in enumerate(asked)
+    )
+    of = Offer(
+        jobs.total(needs.own),
+        jobs.reach(needs.reach),
+        needs.demand,
+        np.array(costs, float).reshape(count, r),
+    )
+    return needs, jobs, of, Bounds(limits, locked_in, locked_out, floors_), asked
+
+
+def brute_force_of_needs(needs, jobs, of, within, asked):
+    """Give the best worth of all sets of needs that split no job, measured need by need."""
+    best = None
+    for chosen in map(np.array, product([False, True], repeat=needs.own.size)):
+        done = jobs.any(chosen)
+        if (jobs.needs(done) != chosen).any():
+            continue  # half a repair
+        fits = (of.costs[done].sum(axis=0) <= within.limits).all()
+        locks = done[within.locked_in].all() and not done[within.locked_out].any()
+        floors = all(chosen[members].sum() >= least for members, least in asked)
+        if fits and locks and floors and (best is None or needs.worth(chosen) > best):
+            best = needs.worth(chosen)
+    return best
+
+
+@given(questions_of_jobs())
+@settings(max_examples=150, deadline=None)
+def test_jobs_of_several_needs_are_chosen_as_brute_force_over_needs_does(question):
+    needs, jobs, of, within, asked = question
+    best = brute_force_of_needs(needs, jobs, of, within, asked)
+    if best is None:
+        with pytest.raises(Infeasible):
+            greedy(of, within)
+        return
+    quick = greedy(of, within)
+    exact = optimum(of, within, quick, most_s=10)
+    assert keeps(of, within, quick.chosen)
+    assert needs.worth(jobs.needs(exact.chosen)) == pytest.approx(exact.worth)
+    assert exact.worth == pytest.approx(best)
+    assert quick.worth <= best <= quick.bound + 1e-9
+
+
+@given(questions_of_jobs(floors=False))
+@settings(max_examples=150, deadline=None)
+def test_with_jobs_the_greedy_is_never_below_its_share_of_the_best(question):
+    needs, jobs, of, within, asked = question
+    best = brute_force_of_needs(needs, jobs, of, within, asked)
+    if best is None:
+        return
+    locked = of.worth(within.locked_in)
+    share = share_at_least(len(within.limits))
+    assert greedy(of, within).worth - locked >= share * (best - locked) - 1e-9
+
+
+def test_a_row_of_lights_is_paid_for_once_and_fills_a_floor_with_each_light():
+    # Five lights of weight 2 by one repair of 10, or a light of weight 3 for 4.
+    jobs = jobs_of(np.array([0, 7, 7, 7, 7, 7], np.int64))
+    of = Offer(
+        jobs.total(np.array([3.0, 2, 2, 2, 2, 2])),
+        jobs.reach(csr_array((6, 0))),
+        np.zeros(0),
+        np.array([[4.0], [10.0]]),
+    )
+    floor = Floor("north", jobs.count(np.array([False, True, True, True, True, False])), 4)
+    nothing = np.zeros(2, dtype=bool)
+    found = greedy(of, Bounds(np.array([10.0]), nothing, nothing, (floor,)))
+    assert jobs.needs(found.chosen).tolist() == [False, True, True, True, True, True]
+    assert (found.worth, found.spent.tolist()) == (10, [10])
+    assert floor.count(found.chosen) == 4
 
 
 @given(questions(floors=False))
@@ -204,7 +299,7 @@ def test_the_same_input_gives_the_same_plan():
 
 
 def test_what_is_of_different_sizes_or_below_zero_is_refused():
-    with pytest.raises(ValueError, match="same needs"):
+    with pytest.raises(ValueError, match="same jobs"):
         Offer(np.ones(2), csr_array((3, 1)), np.ones(1), np.ones((3, 1)))
     with pytest.raises(ValueError, match="less than 0"):
         offer([-1], [[]], [], [1])

@@ -67,6 +67,8 @@ async function factsOf(config, layer, feature) {
   return response.json();
 }
 
+const MARKS = { padding: [28, 28], maxZoom: 17, animate: false };
+
 /** Sets the map going. Called at the end of the script that Folium writes. */
 export function start(map, base_, layers, config) {
   const { words } = config;
@@ -90,6 +92,9 @@ export function start(map, base_, layers, config) {
     outlineOf(map, config, notices).show(new URLSearchParams(config.ground), { move: !config.cells });
   } else if (config.mode === "look" && config.pin) {
     pinAt(map.getCenter(), { interactive: false }).addTo(map);
+  } else if (config.mode === "look" && config.marks.length) {
+    // By the real size of the map, which may be much wider than it is high.
+    map.fitBounds(config.marks.map(({ lat, lon }) => [lat, lon]), MARKS);
   }
   for (const mark of config.marks) numberAt(mark).addTo(map);
   if (config.mode === "browse") sayNoPosition(map, notices, words);

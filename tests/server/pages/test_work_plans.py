@@ -19,6 +19,7 @@ from data.models import (
     WorkPlan,
     WorkPlanNeed,
 )
+from geo.jobs import CHECK_MINUTES
 from geo.kinds import Kind
 from geo.roles import Role
 from geo.work_orders import State
@@ -26,7 +27,7 @@ from server.priority import rank
 from server.work_plans import solve_by_job
 from tests.people import person, signed_in
 from tests.places import IN_EASTSIDE, IN_WESTSIDE, found_city
-from tests.work_orders import found_works, needed
+from tests.work_orders import found_works, needed, pole
 
 PAGE = {"accept": "text/html"}
 BOUNDS = {"name": "Autumn round", "kind": "lighting", "budget": "1,200", "crew_days": "2"}
@@ -459,6 +460,186 @@ def test_others_neither_see_nor_make_plans(client, engine, made, desk):
     assert client.get(f"/desk/plans/{made}", headers=PAGE).status_code == 404
     assert client.post("/desk/plans/new", data=BOUNDS).status_code == 422
     assert client.post(f"/desk/plans/{made}/choose", data={"version": 1}).status_code == 404
+
+
+# Rows of lights -----------------------------------------------------------------------------------
+
+ROW = {**BOUNDS, "budget": "1,800"}
+ALL = {**BOUNDS, "budget": "2,700"}
+
+
+@pytest.fixture
+def row(engine, client, settings, desk):
+    """Four dark lights in a row of Norton Ave, whose repair costs 900 dollars once."""
+    with Session(engine) as session:
+        needs = []
+        for n in range(4):
+            at = (-94.5611, 39.0300 + 0.0004 * n)
+            light = pole(session, at)
+            needs.append(needed(session, at=at, street_light_id=light, address="3000 Norton")[1])
+        session.execute(
+            insert(UnitCost),
+            [{"category_code": "block_dark", "cents": 90_000, "minutes": 100,
+              "materials": {"fuse": 2}}],
+        )  # fmt: skip
+        rank(session, settings, datetime.now(settings.zone))
+        session.commit()
+    return needs
+
+
+@pytest.fixture
+def with_row(client, row):
+    """The number of a plan that chose the row and three of the others."""
+    answer = client.post("/desk/plans/new", data=ROW, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return int(answer.headers["location"].rsplit("/", 1)[1])
+
+
+def test_lights_in_a_row_are_one_repair_and_paid_for_once(client, with_row, row, stored):
+    plan, chosen, _locks = stored(with_row)
+    assert set(row) <= chosen
+    assert len(chosen) == 7
+    assert plan.solution["spent"] == {
+        "money": 180_000,
+        "crew_time": 100 + 3 * CHECK_MINUTES + 3 * 40,
+    }
+    assert (plan.solution["items"], plan.solution["repairs"]) == (7, 4)
+    shown = client.get(f"/desk/plans/{with_row}", headers=PAGE).text
+    assert "7 items of 10 for $1,800." in shown
+    assert "these are 4 repairs" in shown
+    assert shown.count("4 lights in a row, one repair") == 1
+    assert len(re.findall(r'type="checkbox" name="need"', shown)) == 4
+
+
+def test_two_dark_lights_are_one_repair_only_where_one_report_marked_both(
+    client, engine, settings, row, stored
+):
+    with Session(engine) as session:
+        session.execute(
+            text("UPDATE need SET closed_at = now(), status = 'done' WHERE id = ANY (:ids)"),
+            {"ids": row[2:]},
+        )
+        session.execute(
+            text("""
+                UPDATE street_light SET status = 'working'
+                WHERE id IN (SELECT street_light_id FROM need WHERE id = ANY (:ids))
+            """),
+            {"ids": row[2:]},
+        )
+        rank(session, settings, datetime.now(settings.zone))
+        session.commit()
+    answer = client.post("/desk/plans/new", data=ALL, follow_redirects=False)
+    first = stored(int(answer.headers["location"].rsplit("/", 1)[1]))[0]
+    assert first.solution["jobs"] == []
+    with Session(engine) as session:
+        report = session.scalar(
+            text("SELECT report_id FROM need_report WHERE need_id = :id"), {"id": row[0]}
+        )
+        session.execute(
+            text("""
+                INSERT INTO need_report (need_id, report_id, how, distance_m) VALUES (:id, :report, 'stretch', 1)
+            """),
+            {"id": row[1], "report": report},
+        )
+        session.execute(
+            text("UPDATE need_report SET how = 'stretch' WHERE report_id = :id"), {"id": report}
+        )
+        session.commit()
+    answer = client.post("/desk/plans/new", data=ALL, follow_redirects=False)
+    second = stored(int(answer.headers["location"].rsplit("/", 1)[1]))[0]
+    assert second.solution["jobs"] == [row[:2]]
+
+
+def test_a_lock_of_one_light_is_one_of_its_row(client, engine, with_row, row, stored):
+    version = stored(with_row)[0].version
+    data = {"need": row[1], "how": "out", "version": version}
+    answer = client.post(f"/desk/plans/{with_row}/locks", data=data)
+    assert "The locks hold" in answer.text
+    _plan, chosen, locks = stored(with_row)
+    assert not chosen & set(row)
+    assert {locks[need] for need in row} == {"out"}
+    assert answer.text.count("4 lights in a row, one repair") == 1
+    # Rows that grew together after they were locked apart.
+    with Session(engine) as session:
+        session.execute(
+            update(WorkPlanNeed).where(WorkPlanNeed.need_id == row[0]).values(lock="in")
+        )
+        session.commit()
+    data = {"version": stored(with_row)[0].version}
+    answer = client.post(f"/desk/plans/{with_row}/choose", data=data)
+    assert answer.status_code == 422
+    assert "one repair mends them all" in answer.text
+    data = {"need": row[1], "how": "free", "version": stored(with_row)[0].version}
+    client.post(f"/desk/plans/{with_row}/locks", data=data)
+    assert set(row) <= stored(with_row)[1]
+
+
+def test_a_row_without_the_cost_of_its_repair_is_left_out_and_said(client, engine, row):
+    with Session(engine) as session:
+        session.execute(text("DELETE FROM unit_cost WHERE category_code = 'block_dark'"))
+        session.commit()
+    shown = client.post("/desk/plans/new", data=ROW, headers=PAGE).text
+    assert "4 open items were left out" in shown
+
+
+def test_floors_count_lights_not_repairs(client, desk, row, stored):
+    bounds = {**ROW, "budget": "900", "area": [desk.eastside], "least": ["4"]}
+    answer = client.post("/desk/plans/new", data=bounds, follow_redirects=False)
+    assert stored(int(answer.headers["location"].rsplit("/", 1)[1]))[1] == set(row)
+
+
+def test_a_row_is_one_stop_and_an_order_for_each_light(
+    client, engine, settings, with_row, row, stored
+):
+    plan = route(client, engine, settings, stored, with_row)
+    (day,) = plan.routes["days"]
+    assert len(day["stops"]) == 4
+    assert plan.routes["with"] == {str(row[0]): row[1:]}
+    page = client.get(f"/desk/plans/{with_row}/routes/0", headers=PAGE).text
+    assert "4 lights in a row, one repair" in page
+    assert "To load: 3 LED head, 2 fuse" in page
+    gpx = client.get(f"/desk/plans/{with_row}/routes/0/route.gpx").text
+    assert gpx.count("4 lights in a row, one repair") == 1
+    assert client.get(f"/desk/plans/{with_row}/routes/0/sheet.pdf").content.startswith(b"%PDF")
+    # It is moved as a whole.
+    data = {"need": row[0], "to": "0", "position": 2, "version": plan.version}
+    client.post(f"/desk/plans/{with_row}/routes/move", data=data)
+    client.post(f"/desk/plans/{with_row}/issue", data={"version": stored(with_row)[0].version})
+    with Session(engine) as session:
+        orders = session.scalars(select(WorkOrder).order_by(WorkOrder.position)).all()
+    assert [order.position for order in orders] == [1, 2, 3, 4, 5, 6, 7]
+    mine = orders[1:5]
+    assert [order.need_id for order in mine] == row
+    assert [order.service_minutes for order in mine] == [100, *[CHECK_MINUTES] * 3]
+    assert mine[1].arrive_at - mine[0].arrive_at == timedelta(minutes=100)
+
+
+def test_without_routes_the_orders_of_a_row_take_its_repair_once(
+    client, engine, with_row, row, stored
+):
+    client.post(f"/desk/plans/{with_row}/issue", data={"version": stored(with_row)[0].version})
+    with Session(engine) as session:
+        taken = session.execute(select(WorkOrder.need_id, WorkOrder.service_minutes)).all()
+    minutes = {order.need_id: order.service_minutes for order in taken}
+    assert [minutes[need] for need in row] == [100, *[CHECK_MINUTES] * 3]
+
+
+@pytest.mark.parametrize(
+    ("gap", "method", "said"),
+    [
+        (0.0, "greedy", "No other choice within these bounds is better."),
+        (0.00005, "greedy", "at least 99.9 % of the best"),
+        (0.00005, "optimum", "better by more than 0.02 %."),
+        (0.0199, "greedy", "at least 98 % of the best"),
+    ],
+)
+def test_how_near_to_the_best_is_never_rounded_up(client, engine, made, gap, method, said):
+    with Session(engine) as session:
+        plan = session.get(WorkPlan, made)
+        changed = {"gap": gap, "worth": 100 * (1 - gap), "bound": 100.0, "method": method}
+        plan.solution = plan.solution | changed
+        session.commit()
+    assert said in client.get(f"/desk/plans/{made}", headers=PAGE).text
 
 
 # Crews and costs ----------------------------------------------------------------------------------
