@@ -47,6 +47,9 @@ from server.visitors import Visitor
 FARTHEST_POLE_M = 250.0
 """Metres from a place beyond which a pole that is named with it is taken for another."""
 
+MOST_MARKED = 100
+"""Street lights that one report marks: about two miles of a street. Whoever drew more drew too much."""
+
 MOST_CHOICES = 6
 """Places that are offered for what was typed."""
 
@@ -136,7 +139,7 @@ Where = Pair | Named | Stretch | Drawn
 
 @dataclass(frozen=True, slots=True)
 class Pole:
-    """A street light, by its id or else by the number on its pole."""
+    """A street light, by its id or by the number on its pole; where both are said they must agree."""
 
     id: int | None = None
     number: str = ""
@@ -252,6 +255,8 @@ def check(
         faults.append(category)
     located, light, misplaced = _placed(session, draft, positions, language, city)
     faults += misplaced
+    if located is not None and isinstance(category, Category):
+        faults += marked_faults(session, category, located.place, language)
     if isinstance(occurred_at, Fault):
         faults.append(occurred_at)
     else:
@@ -336,7 +341,7 @@ def picked_light(
         if pole.id is None
         else street_lights.one(session, pole.id)
     )
-    if light is None:
+    if light is None or pole.number not in {"", light.pole}:
         message = _(
             "We know of no street light with this number. Check the number on the pole, or leave it "
             "out: then the nearest light counts."
@@ -349,6 +354,29 @@ def picked_light(
         ).format(number=light.pole)
         raise Refused(Fault("street_light", "far_away", message))
     return light
+
+
+def marked_fault(lights: int, language: Language) -> Fault | None:
+    """Say that what was drawn holds more street lights than one report marks."""
+    if lights <= MOST_MARKED:
+        return None
+    _ = language.gettext
+    message = _(
+        "There are {n} street lights here, and one report marks up to {most}. Draw a smaller place, "
+        "or send a report for each street."
+    ).format(n=lights, most=MOST_MARKED)
+    return Fault("place", "too_many_lights", message)
+
+
+def marked_faults(
+    session: Session, category: Category, place: BaseGeometry, language: Language
+) -> Iterable[Fault]:
+    """Look for the lights along what was drawn, and say that they are too many where they are."""
+    if category.kind is Kind.LIGHTING and not isinstance(place, Point):
+        marked = street_lights.meant_by(session, category.code, place).lights
+        fault = marked_fault(len(marked), language)
+        if fault is not None:
+            yield fault
 
 
 def names_a_pole(category: Category) -> bool:

@@ -156,9 +156,9 @@ def _draft(body: ReportIn, key: str, language: Language, visitor: Visitor) -> Dr
 
 
 def _pole(body: ReportIn) -> Pole | None:
-    if body.street_light_id is not None:
-        return Pole(body.street_light_id)
-    return Pole(number=body.attribute.pole) if body.attribute.pole else None
+    number = plain_text(body.attribute.pole or "")
+    said = body.street_light_id is not None or body.attribute.pole is not None
+    return Pole(body.street_light_id, number) if said else None
 
 
 def _where(body: ReportIn, language: Language) -> Where | Fault | None:

@@ -3,8 +3,8 @@
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Annotated, TypedDict
@@ -83,7 +83,7 @@ DANGERS: dict[str, str] = {
     "cover": N_("A cover is open, or bare wires can be reached"),
     "none": N_("None of these"),
 }
-"""What may be dangerous about a damaged light. All but the last stop the form."""
+"""What may be dangerous about a light. All but the last stop the form."""
 
 DAMAGED = "light_damaged"
 """The category of which that is asked."""
@@ -127,9 +127,9 @@ class ReportForm(BaseModel):
     street_light : str
         Id of the light that was picked; empty for the one that is nearest.
     danger : str
-        Of `DANGERS`, where a pole or its wires are damaged.
+        Of `DANGERS`. Whatever the light's category, all but the last stop the form.
     called : str
-        Something where whoever sends it says that they have called for help.
+        The danger of which whoever sends it says that they have called for help.
     """
 
     kind: str = ""
@@ -191,12 +191,15 @@ class Lights:
         The one of these that counts where none is picked.
     picked : str
         Id of the one that is picked, as the form sends it.
+    fault : str
+        Why they are too many to be marked; none are listed then.
     """
 
     marked: tuple[Light, ...] = ()
     near: tuple[NearLight, ...] = ()
     nearest: Light | None = None
     picked: str = ""
+    fault: str = ""
 
 
 class LightsPage(TypedDict):
@@ -317,7 +320,8 @@ def send_form(
         draft = _draft(form, settings, language, visitor)
         sent = _checked(session, form, draft, positions, language=language, city=city)
         asked = _held(request, form, sent)
-        if asked is None and not new:
+        # Whoever joined another report instead would leave out what is dangerous.
+        if asked is None and not new and not _danger(form):
             homes = positions.homes(session)
             same = reports.nearby_same(session, sent.place, sent.category, homes)
             if same:
@@ -378,13 +382,21 @@ def _unsent(
         return _form_page(request, session, settings, form, faults=faults, status=422)
     if change or lights:
         return _form_page(request, session, settings, form)
+    danger = _danger(form)
+    if danger and form.called != danger:
+        context = DangerPage(form=form, danger=DANGERS[danger], **_calls(settings))
+        return page(request, "report_danger.html", context)
     # Nobody's report becomes nameless in silence.
     if form.signed_in and request.state.visitor.signed_in is None:
         return _form_page(request, session, settings, form, signed_out=True, status=401)
-    if form.category == DAMAGED and form.danger in DANGER_NOTES and not form.called:
-        context = DangerPage(form=form, danger=DANGERS[form.danger], **_calls(settings))
-        return page(request, "report_danger.html", context)
     return None
+
+
+def _danger(form: ReportForm) -> str:
+    """Give what is dangerous about a light; empty where nothing is, or it is about something else."""
+    category = BY_CODE.get(form.category)
+    kind = form.kind or (category and category.kind)
+    return form.danger if kind == Kind.LIGHTING and form.danger in DANGER_NOTES else ""
 
 
 def _calls(settings: Settings) -> Calls:
@@ -396,10 +408,10 @@ def _calls(settings: Settings) -> Calls:
 
 
 def _note_danger(session: Session, form: ReportForm, id: int) -> None:
-    """Tell the staff what is dangerous about a damaged light, where something is."""
-    if form.category == DAMAGED and form.danger in DANGER_NOTES:
-        note = DANGER_NOTES[form.danger]
-        reports.note_for_staff(session, id, note, key=f"danger {form.token}")
+    """Tell the staff what is dangerous about a light, where something is."""
+    danger = _danger(form)
+    if danger:
+        reports.note_for_staff(session, id, DANGER_NOTES[danger], key=f"danger {form.token}")
 
 
 def _checked(
@@ -420,10 +432,18 @@ def _checked(
     try:
         sent = submissions.check(session, draft, positions, language, city)
     except Refused as refused:
-        raise Refused(*faults, *refused.faults) from refused
+        raise Refused(*faults, *_chosen_again(refused.faults, language)) from refused
     if faults:
         raise Refused(*faults)
     return sent
+
+
+def _chosen_again(faults: Sequence[Fault], language: Language) -> Iterator[Fault]:
+    """Say of a light, which nobody types here, that it is to be chosen again."""
+    _ = language.gettext
+    message = _("The light you chose is not near this place. Look below which one is chosen now.")
+    for fault in faults:
+        yield replace(fault, message=message) if fault.field == "street_light" else fault
 
 
 def _held(request: Request, form: ReportForm, sent: Sent) -> HTMLResponse | None:
@@ -473,7 +493,7 @@ def _draft(form: ReportForm, settings: Settings, language: Language, visitor: Vi
         where=_where(form, language),
         occurred_at=_occurred_at(form, settings, language),
         long_ago=bool(form.long_ago),
-        severity=Severity(form.severity) if form.severity in set(Severity) else None,
+        severity=_severity(form),
         description=form.description,
         contact=Contact(form.name, form.email, form.phone),
         key=f"form {form.token}",
@@ -485,6 +505,13 @@ def _draft(form: ReportForm, settings: Settings, language: Language, visitor: Vi
         else None,
         pole=pole,
     )
+
+
+def _severity(form: ReportForm) -> Severity | None:
+    """Give how bad it is. Whoever says that a wire hangs down says that it is dangerous."""
+    if _danger(form):
+        return Severity.DANGEROUS
+    return Severity(form.severity) if form.severity in set(Severity) else None
 
 
 def _pole(form: ReportForm, category: Category | None) -> Pole | None:
@@ -509,6 +536,9 @@ def _lights(
         return None
     if category.code == BLOCK or not isinstance(place, Point):
         found = street_lights.meant_by(session, category.code, place).lights
+        fault = submissions.marked_fault(len(found), language)
+        if fault is not None:
+            return Lights(fault=fault.message)
         return Lights(marked=tuple(sorted(found, key=lambda light: light.pole)))
     near = tuple(street_lights.near(session, place))
     nearest = near[0].light if near and near[0].distance_m <= REACH_M else None

@@ -1,8 +1,11 @@
 """Reporting street lights: which one it is, a whole block, and what is dangerous first."""
 
+import json
 import re
 
 import pytest
+from shapely import box
+from shapely.geometry import mapping
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -95,14 +98,15 @@ def test_the_light_that_is_picked_counts_and_its_pole_is_the_place(send, client,
     assert {"label": "Open reports", "value": "1"} in facts["facts"]
 
 
-@pytest.mark.parametrize(
-    ("picked", "said"),
-    [("K4", "is far from the place you gave"), ("none", "We know of no street light")],
-)
-def test_a_pole_that_can_not_be_meant_is_told(send, poles, picked, said):
+@pytest.mark.parametrize("picked", ["K4", "none"])
+def test_a_pole_that_can_not_be_meant_is_told_and_the_nearest_proposed(
+    send, client, engine, poles, picked
+):
     page = send(street_light=str(poles.get(picked, 10**15)), **HERE)
     assert page.status_code == 422
-    assert said in page.text
+    assert "The light you chose is not near this place." in page.text
+    assert client.post("/report", data=Controls(page.text).fields).status_code == 200
+    assert stored(engine, Need.street_light_id) == [poles["K1"]]
 
 
 def test_a_pole_that_was_picked_for_another_category_is_left_out(send, engine, poles):
@@ -133,6 +137,29 @@ def test_a_drawn_stretch_says_which_lights_it_marks(send, engine, client):
     assert stored(engine, NeedReport.how) == [Match.STRETCH] * 3
 
 
+def test_nobody_marks_the_lights_of_half_a_city_by_one_report(send, client, engine):
+    x, y = IN_EASTSIDE
+    with Session(engine) as session:
+        lights = [
+            {
+                "pole_id": f"L{n}",
+                "geom": f"SRID=4326;POINT({x + 0.0001 * (n % 10)} {y - 0.0001 * (n // 10)})",
+            }
+            for n in range(100)
+        ]
+        session.execute(insert(StreetLight), lights)
+        session.commit()
+    wide = {"shape": "polygon", "drawn": json.dumps(mapping(box(x, y - 0.001, x + 0.001, y)))}
+    offered = client.post("/report/lights", data={"category": "light_out"} | wide)
+    assert "one report marks up to 100" in offered.text
+    assert numbers(offered) == []
+    page = send(**wide)
+    assert page.status_code == 422
+    assert "one report marks up to 100" in page.text
+    assert stored(engine, Report.id) == []
+    assert send(category="light_needed", **wide).status_code == 303
+
+
 @pytest.mark.parametrize(
     "typed", [{}, {"category": "dumping"}, {"category": "light_needed"} | HERE]
 )
@@ -155,13 +182,33 @@ def test_danger_stops_the_form_until_somebody_has_called(send, client, engine):
     assert {"tel:911", "tel:311", "tel:1-888-544-4852"} <= set(re.findall('tel:[^"]+', page.text))
     assert stored(engine, Report.id) == []
     filled = Controls(page.text).fields
-    answer = client.post("/report", data=filled | {"called": "1"}, follow_redirects=False)
+    answer = client.post("/report", data=filled | {"called": "wires"}, follow_redirects=False)
     assert answer.status_code == 303
     assert stored(engine, Report.description) == ["Sparks"]
     assert stored(engine, Need.hazard) == [True]
     with Session(engine) as session:
         note = session.scalars(select(ReportEvent).where(~ReportEvent.public)).one()
     assert note.note == "Wires are down. The reporter says that they have called."
+
+
+def test_danger_stops_whatever_the_light_is_called_and_is_not_lost_among_reports_nearby(
+    send, client, engine
+):
+    assert send(**HERE).status_code == 303
+    page = send(danger="wires", severity="minor", **HERE)
+    assert "Stop: call first" in page.text
+    filled = Controls(page.text).fields
+    other = client.post("/report", data=filled | {"called": "cover"})
+    assert "Stop: call first" in other.text
+    answer = client.post("/report", data=filled | {"called": "wires"}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert stored(engine, Need.hazard) == [True]
+    assert len(stored(engine, NeedReport.report_id)) == 2
+
+
+def test_what_was_dangerous_about_a_light_stops_no_cleanup(send):
+    left_over = {"kind": "cleanup", "category": "dumping", "danger": "wires"}
+    assert send(**left_over, **HERE).status_code == 303
 
 
 def test_back_from_the_danger_brings_the_form_as_it_was(send, client):
@@ -204,6 +251,9 @@ def test_a_program_names_a_light_by_its_id_or_by_the_number_on_its_pole(
     ("body", "code"),
     [
         ({"attribute": {"pole": "K99"}}, "no_such_light"),
+        ({"attribute": {"pole": "K\0"}}, "no_such_light"),
+        ({"attribute": {"pole": "\0"}}, "no_such_light"),
+        ({"attribute": {"pole": "K4"}, "street_light_id": 1}, "no_such_light"),
         ({"attribute": {"pole": "K4"}, "lat": IN_EASTSIDE[1], "lon": IN_EASTSIDE[0]}, "far_away"),
         ({"category": "block_dark", "attribute": {"pole": "K3"}}, "not_about_one_light"),
         ({"category": "dumping", "attribute": {"pole": "K3"}}, "not_about_one_light"),
