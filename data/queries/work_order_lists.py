@@ -47,6 +47,8 @@ class Order:
 
     Attributes
     ----------
+    pole : str
+        The number on the light's pole; empty where it is about no light.
     longitude, latitude : float
         Of the exact place, EPSG:4326.
     parts_to_bring : str
@@ -73,7 +75,7 @@ class Order:
     need_status: Status
     hazard: bool
     address: str
-    street_light_id: int | None
+    pole: str
     longitude: float
     latitude: float
     opened_at: datetime
@@ -109,7 +111,7 @@ _ORDERS = """
                 AND earlier.id < one.id ORDER BY earlier.id DESC LIMIT 1
         ), '') ELSE '' END AS parts_to_bring,
         one.need_id, need.category_code, need.status AS need_status, need.hazard, need.address,
-        need.street_light_id, ST_X(need.geom) AS longitude, ST_Y(need.geom) AS latitude,
+        coalesce(light.pole_id, '') AS pole, ST_X(need.geom) AS longitude, ST_Y(need.geom) AS latitude,
         need.opened_at, coalesce(neighbourhood.name, '') AS neighbourhood,
         coalesce(district.name, '') AS council_district,
         one.work_plan_id, coalesce(work_plan.name, '') AS work_plan, one.crew_id,
@@ -117,6 +119,7 @@ _ORDERS = """
         done.at AS done_at, asked.reports, asked.verified, asked.not_fixed, asked.waiting,
         coalesce(late.came_late, false) AS came_late
     FROM work_order AS one JOIN need ON need.id = one.need_id
+    LEFT JOIN street_light AS light ON light.id = need.street_light_id
     LEFT JOIN area AS neighbourhood ON neighbourhood.id = need.neighbourhood_id
     LEFT JOIN area AS district ON district.id = need.council_district_id
     LEFT JOIN crew ON crew.id = one.crew_id
@@ -517,7 +520,7 @@ class NeedAsked:
     closed: bool
     hazard: bool
     address: str
-    street_light_id: int | None
+    pole: str
     opened_at: datetime
     reports: int
     parts_to_bring: str
@@ -528,7 +531,9 @@ def need(session: Session, id: int) -> NeedAsked | None:
     row = session.execute(
         text("""
             SELECT category_code, status, closed_at IS NOT NULL AS closed, hazard, address,
-                street_light_id, opened_at,
+                coalesce((
+                    SELECT pole_id FROM street_light WHERE id = need.street_light_id
+                ), '') AS pole, opened_at,
                 (SELECT count(*) FROM need_report WHERE need_id = need.id) AS reports,
                 coalesce((
                     SELECT parts FROM work_order WHERE need_id = need.id ORDER BY id DESC LIMIT 1
