@@ -71,7 +71,11 @@ def same(one: Sum, other: Sum) -> bool:
 
 
 def seen_alike(one: Sight, other: Sight, *, but: tuple[str, ...] = ()) -> bool:
-    names = [field.name for field in fields(Sight) if field.name not in {"cells", "found", "smooth", *but}]
+    names = [
+        field.name
+        for field in fields(Sight)
+        if field.name not in {"cells", "found", "smooth", *but}
+    ]
     columns = [(getattr(one, name), getattr(other, name)) for name in names]
     columns += [(one.cells.q, other.cells.q), (one.cells.r, other.cells.r)]
     return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in columns)
