@@ -24,8 +24,7 @@ from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
 from data.sources.batch import Batch, File, Mask
-
-OUTSIDE = "outside the served area"
+from geo.areas import OUTSIDE
 
 _PLACES: Mapping[str, str] = {
     "address": "geom",

@@ -20,7 +20,7 @@ from data import wkb
 from data.load import Loader, MissingError, Source, copy
 from data.queries import homes
 from data.sources.batch import Batch
-from geo.areas import NOWHERE, area_ids
+from geo.areas import NOWHERE, OUTSIDE, area_ids
 from geo.categories import BY_CODE, Setting
 from geo.positions import generalized
 from geo.statuses import OPEN, Status
@@ -32,8 +32,6 @@ AREAS = {
     "tract_id": "tract",
 }
 """Column of a report -> layer of the areas it names."""
-
-OUTSIDE = "outside the served area"
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN))
 

@@ -15,6 +15,9 @@ from shapely.geometry.base import BaseGeometry
 NOWHERE = -1
 """Stands for the id of an area where a point lies in none."""
 
+OUTSIDE = "outside the served area"
+"""Why a record is left out whose place no served area holds."""
+
 
 def area_ids(
     x: NDArray[np.float64],

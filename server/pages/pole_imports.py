@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from data.load import OUTSIDE
 from data.models import PoleChangeKind, PoleImportState
 from data.queries import audit, pole_imports
 from data.queries.pole_imports import Change, Staged
+from geo.areas import OUTSIDE
 from geo.categories import N_
 from geo.kinds import Kind
 from geo.places import plain_text

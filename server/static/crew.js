@@ -49,11 +49,21 @@ async function show() {
   if (start) start.hidden = start.hidden || marks.some(({ body }) => body.to === "in_field");
 }
 
+/** A page of the site as a document; nothing where it does not come. */
+function page(url) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", url);
+    request.responseType = "document";
+    request.addEventListener("loadend", () => resolve(request.status === 200 ? request.response : null));
+    request.send();
+  });
+}
+
 /** Shows stops as the site has them now, and has the phone keep the page so. What is typed elsewhere stays. */
 async function refresh(orders) {
-  const response = await fetch(route, { headers: { Accept: "text/html" } });
-  if (!response.ok) return;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = await page(route);
+  if (!fresh) return;
   for (const order of orders) {
     const now = fresh.getElementById(`stop-${order}`);
     const before = document.getElementById(`stop-${order}`);

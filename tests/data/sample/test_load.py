@@ -61,7 +61,7 @@ def test_all_of_it_is_stored(loaded, sample):
     assert count(loaded, Report) == 3_000
     assert count(loaded, StreetLight) == 2_000
     assert count(loaded, BlockWatch) == 10
-    assert count(loaded, ServiceLocation) == 60
+    assert count(loaded, ServiceLocation) == 64
     assert count(loaded, Area) == len(sample.areas)
     assert count(loaded, ReportEvent) == sum(
         len(report.events) + len(report.supports) for report in sample.reports

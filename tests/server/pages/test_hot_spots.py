@@ -653,7 +653,8 @@ class TestHeavy:
             assert "being made" in browser.get("/hotspots", headers=PAGE).text
         with Session(engine) as session:
             (id,) = session.scalars(select(HotSpotRun.id)).all()
-            jobs = session.execute(text("SELECT args FROM procrastinate_jobs")).all()
+            asked = "SELECT args FROM procrastinate_jobs WHERE task_name = 'find_hot_spots'"
+            jobs = session.execute(text(asked)).all()
         assert [{"id": id}] == [args for (args,) in jobs]
         find_by_job(engine, settings, id)
         find_by_job(engine, settings, id)  # a job may run twice
