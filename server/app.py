@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from data import database
 from data.queries import imports
+from data.queries.pole_imports import MOST_BYTES as POLE_FILE_BYTES
 from server import identity_provider, photo_store, problems, tiles
 from server.api import (
     feature_pages,
@@ -67,7 +68,6 @@ from server.pages import work_orders as order_pages
 from server.pages import work_plans as work_plan_pages
 from server.pages.page import STATIC
 from server.photos import BYTES_LIMIT, PHOTOS_LIMIT
-from server.pole_imports import MOST_BYTES as POLE_FILE_BYTES
 from server.positions import Positions
 from server.settings import Settings
 from server.upkeep import upkeep

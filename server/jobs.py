@@ -31,7 +31,6 @@ from server.hot_spots import find_by_job
 from server.light_results import find_by_job as find_light_results_by_job
 from server.nudges import nudge
 from server.plans import remind
-from server.pole_imports import apply_by_job, read_by_job
 from server.priority import rank_by_job
 from server.settings import Settings
 
@@ -180,20 +179,23 @@ def _rank(made: App, settings: Settings, engine: Engine) -> None:
 
 
 def _plan(made: App, settings: Settings, engine: Engine) -> None:
-    """Add the jobs of pole files and work plans."""
+    """Add the jobs of pole files and work plans, whose libraries take memory that a web server need not hold."""
 
     @made.task(name="read_poles", queue="analysis", retry=GrowingWaits())
     def read_poles(id: int) -> None:
+        from server.pole_imports import read_by_job  # noqa: PLC0415 (as said above)
+
         read_by_job(engine, id)
 
     @made.task(name="apply_poles", queue="analysis", retry=GrowingWaits())
     def apply_poles(id: int) -> None:
+        from server.pole_imports import apply_by_job  # noqa: PLC0415 (as said above)
+
         apply_by_job(engine, id)
 
     @made.task(name="solve_work_plan", queue="analysis", retry=GrowingWaits())
     def solve_work_plan(id: int) -> None:
-        # Here, since solvers take memory that a server without plans need not hold.
-        from server.work_plans import solve_by_job  # noqa: PLC0415
+        from server.work_plans import solve_by_job  # noqa: PLC0415 (as said above)
 
         solve_by_job(engine, settings, id)
 

@@ -15,10 +15,8 @@ from sqlalchemy.orm import Session
 
 from data import pole_files
 from data.models import PoleImport, PoleImportState
+from data.queries.pole_imports import CHANGED, MOST_BYTES
 from data.sources.batch import BrokenFileError, File
-
-MOST_BYTES = 64 * 1024 * 1024
-"""Of a file. The city's 90,000 poles take 17 MB as GeoJSON."""
 
 _MOST_UNPACKED = 8 * MOST_BYTES
 
@@ -28,9 +26,6 @@ _SHAPEFILE = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", 
 """What a zipped Shapefile consists of. GDAL would open other things too, that fetch what they name."""
 
 _OWN_PLACE = re.compile(r"(/vsizip/)?/[^\s']*porchlight-[^\s']*")
-
-CHANGED = "the stored poles have changed since"
-"""Reason of a file that has to be looked at again."""
 
 
 @contextmanager

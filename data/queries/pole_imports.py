@@ -9,6 +9,12 @@ from sqlalchemy.orm import Session
 
 from data.models import PoleChange, PoleChangeKind, PoleImport, PoleImportState
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a file. The city's 90,000 poles take 17 MB as GeoJSON."""
+
+CHANGED = "the stored poles have changed since"
+"""Reason of a file that has to be looked at again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 
 from data.models import PoleChangeKind, PoleImportState
 from data.queries import audit, pole_imports
-from data.queries.pole_imports import Change, Staged
+from data.queries.pole_imports import CHANGED, Change, Staged
 from geo.areas import OUTSIDE
 from geo.categories import N_
 from geo.kinds import Kind
@@ -21,7 +21,6 @@ from geo.roles import Act, Role, Site
 from server.dependencies import Reading, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
-from server.pole_imports import CHANGED
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
 from server.spreadsheets import csv_text

@@ -51,7 +51,7 @@ def test_a_planner_goes_from_a_budget_to_issued_orders(city_url, engine, signed_
     page.get_by_label("Crew days").fill("1")
     page.get_by_role("button", name="Make the plan").click()
     expect(page.get_by_role("heading", name="Browser round")).to_be_visible()
-    expect(page.get_by_text("of the best there can be")).to_be_visible()
+    expect(page.get_by_text("within these bounds")).to_be_visible()
     expect(page.locator(".place-number").first).to_be_visible()
     check(page)
     id = int(page.url.rsplit("/", 1)[1])
