@@ -7,7 +7,7 @@ the peers are the server's own binary COPY of bytes prepared beforehand, which i
 geopandas.to_postgis from a frame prepared beforehand.
 
 Loading: a whole import of the same rows into `report` itself, with fingerprints, areas, public
-positions, timelines, tallies, constraints and indexes; beside binary COPY of `report` and
+positions, timelines, tallies, needs, constraints and indexes; beside binary COPY of `report` and
 `report_event`, prepared beforehand, into tables with the same constraints and indexes.
 
 The 311 file: a whole import beside geopandas.to_postgis of the file.
@@ -16,6 +16,7 @@ The 311 file: a whole import beside geopandas.to_postgis of the file.
 import os
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -38,6 +39,7 @@ REPORTS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 ROUNDS = 3
 DATABASE = "porchlight_bench_load"
 SECRET = b"s" * 32
+EMPTY = "TRUNCATE report, report_tally, need CASCADE"
 SHARED = Path(os.environ.get("PORCHLIGHT_SHARED", Path(__file__).parents[2] / "shared" / "data"))
 PLAIN = [
     "external_id", "category_code", "status", "address", "description", "reported_at",
@@ -58,6 +60,18 @@ def made_database():
     made = server.set(drivername="postgresql+psycopg", database=DATABASE).render_as_string(False)
     database.upgrade(made)
     return made
+
+
+@contextmanager
+def new_store():
+    """Give a connection to a store made anew, which no other part has filled, and its engine."""
+    url = made_database()
+    engine = database.engine(url, pool_size=2)
+    plain = make_url(url).set(drivername="postgresql").render_as_string(False)
+    with psycopg.connect(plain) as connection:
+        connection.execute("SET jit = off")
+        yield connection, engine
+    engine.dispose()
 
 
 def measured(connection, prepare, job, rounds=ROUNDS):
@@ -141,8 +155,7 @@ def writing(connection, engine, records):
 
 def loading(connection, records):
     """Import the same rows whole, beside raw COPY into the same two tables."""
-    empty = "TRUNCATE report, report_tally CASCADE"
-    took = measured(connection, empty, lambda: store_reports(connection, records), rounds=1)
+    took = measured(connection, EMPTY, lambda: store_reports(connection, records), rounds=1)
     names = {
         name: [
             row[0]
@@ -168,37 +181,41 @@ def loading(connection, records):
             # foreign keys would search a wrong index from end to end.
             connection.execute(f"ANALYZE {name}")
 
-    by_copy = measured(connection, empty, raw, rounds=1)
+    by_copy = measured(connection, EMPTY, raw, rounds=1)
     print(f"Loading {REPORTS:,} reports and their timelines into `report` and `report_event`\n")
     table({"raw binary COPY": by_copy, "data.imports.run": took})
 
 
-def requests_311(connection, engine):
-    """Import the 311 file whole, beside to_postgis of the file."""
+def requests_311():
+    """Import the 311 file whole into a new store, beside to_postgis of the file."""
     folder = SHARED / "kc"
     path = folder / "311_requests_2007_2018.csv.gz"
     if not path.is_file():
         print(f"{path} is not there: left out.")
         return None
-    connection.execute("TRUNCATE report, area CASCADE")
-    for source, name in ((CITY, "city_2024.geojson"), (NEIGHBOURHOODS, "neighborhoods.geojson")):
-        imports.run(connection, source, File(folder / name, name), secret=SECRET, again=True)
-    connection.commit()
-    empty = "TRUNCATE report, report_tally CASCADE"
-    took = measured(
-        connection,
-        empty,
-        lambda: imports.run(connection, KCMO_311, File(path, path.name), secret=SECRET, again=True),
-    )
-    read = pd.read_csv(path)
-    frame = gpd.GeoDataFrame(
-        read, geometry=gpd.points_from_xy(read.LONGITUDE, read.LATITUDE), crs=4326
-    )
-    by_frame = measured(
-        connection,
-        "DROP TABLE IF EXISTS requests",
-        lambda: frame.to_postgis("requests", engine, if_exists="replace"),
-    )
+    with new_store() as (connection, engine):
+        for source, name in (
+            (CITY, "city_2024.geojson"),
+            (NEIGHBOURHOODS, "neighborhoods.geojson"),
+        ):
+            imports.run(connection, source, File(folder / name, name), secret=SECRET, again=True)
+        connection.commit()
+        took = measured(
+            connection,
+            EMPTY,
+            lambda: imports.run(
+                connection, KCMO_311, File(path, path.name), secret=SECRET, again=True
+            ),
+        )
+        read = pd.read_csv(path)
+        frame = gpd.GeoDataFrame(
+            read, geometry=gpd.points_from_xy(read.LONGITUDE, read.LATITUDE), crs=4326
+        )
+        by_frame = measured(
+            connection,
+            "DROP TABLE IF EXISTS requests",
+            lambda: frame.to_postgis("requests", engine, if_exists="replace"),
+        )
     print(f"The 311 file, {len(frame):,} rows\n\n| method | seconds |\n|---|---|")
     print(f"| data.imports.run: file to reports, areas, timelines, tallies | {took:.2f} |")
     print(f"| geopandas.to_postgis of the frame, read beforehand | {by_frame:.2f} |\n")
@@ -206,18 +223,13 @@ def requests_311(connection, engine):
 
 
 def main():
-    url = made_database()
-    engine = database.engine(url, pool_size=2)
-    plain = make_url(url).set(drivername="postgresql").render_as_string(False)
-    with psycopg.connect(plain) as connection:
-        connection.execute("SET jit = off")
+    with new_store() as (connection, engine):
         store_areas(connection)
         records = reports(REPORTS, SEED)
         connection.commit()
         of_raw, times_frame = writing(connection, engine, records)
         loading(connection, records)
-        times_311 = requests_311(connection, engine)
-    engine.dispose()
+    times_311 = requests_311()
     reached = {
         "writing, of raw binary COPY": (of_raw, 0.45),
         "writing, times to_postgis": (times_frame, 4.0),
