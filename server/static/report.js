@@ -7,6 +7,22 @@ const form = document.querySelector(".report-form");
 
 const shape = () => form.elements.shape.value;
 
+const KEPT = ["address", "to", "lat", "lon", "drawn", "token"];
+
+/** Has "back" bring the place and the light, too: the browser itself brings what was typed elsewhere. */
+function keepPlace() {
+  const fields = form.elements;
+  form.addEventListener("submit", () => {
+    const values = KEPT.map((name) => [name, fields[name].value]);
+    history.replaceState({ kept: Object.fromEntries(values), light: fields.street_light?.value ?? "" }, "");
+  });
+  if (!history.state?.kept) return;
+  for (const [name, value] of Object.entries(history.state.kept)) fields[name].value = value;
+  const light = Object.assign(document.createElement("input"), { type: "hidden", name: "street_light" });
+  light.value = history.state.light;
+  document.getElementById("lights").replaceChildren(light); // until those of the place have come
+}
+
 /** Names the address or corner at a place; nothing where there is none. */
 async function nameAt(lat, lon) {
   const response = await fetch(`/api/places/nearest?${new URLSearchParams({ lat, lon })}`).catch(() => null);
@@ -55,6 +71,8 @@ async function places(address, end) {
       onchoose: ({ label, lat: latitude, lon: longitude }) => show(latitude, longitude, label),
     });
   }
+
+  if (history.state?.kept && lat.value) show(Number(lat.value), Number(lon.value), address.value);
 
   const asked = new Map(); // for each field the place whose name was asked for last
   const name = async (field, place) => {
@@ -121,7 +139,7 @@ function lights() {
   });
   document.querySelector("[data-lights]")?.addEventListener("click", ask);
   document.addEventListener("htmx:afterSwap", show);
-  addEventListener("pageshow", show);
+  addEventListener("pageshow", () => (history.state?.kept ? ask() : show()));
   show();
 }
 
@@ -164,6 +182,7 @@ function preview(list) {
 if (form) {
   const chosen = document.querySelector("[data-photo-previews]");
   if (chosen) preview(chosen);
+  keepPlace();
   const ends = [document.getElementById("address"), document.getElementById("to")];
   places(...ends);
   lights();

@@ -530,6 +530,24 @@ def test_the_light_that_is_out_is_picked_by_its_number_on_the_map(form):
     expect(page.get_by_role("main")).to_contain_text(f"Light {chosen}: Reported")
 
 
+def test_the_browsers_back_brings_the_place_and_the_light_again(form):
+    page = form.page
+    form.choose("Lighting", "Street light is out")
+    form.address.fill("27th and Monroe")
+    page.get_by_role("option").first.tap()
+    lights = page.get_by_role("group", name="Which light is it?").get_by_role("radio")
+    form.pick(lights.nth(1))
+    place, light = form.address.input_value(), lights.nth(1).get_attribute("value")
+    form.description.fill("Dark since Friday.")
+    form.send()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Report a problem")
+    page.go_back()
+    expect(form.address).to_have_value(place)
+    expect(page.locator(f"#street_light-{light}")).to_be_checked()
+    expect(form.description).to_have_value("Dark since Friday.")
+    expect(form.map.locator(".place-pin")).to_be_visible()
+
+
 def test_without_javascript_lights_are_found_by_an_address(plain):
     plain.choose("Lighting", "Street light is out")
     plain.address.fill("3611 E 27th St")
