@@ -22,7 +22,7 @@ from data.queries.reports import Contact, KeyReused, NearbyReport
 from data.queries.street_lights import Light, NearLight
 from geo.categories import BY_CODE, CATEGORIES, N_, Category, Setting
 from geo.kinds import Kind, Severity
-from geo.outages import BLOCK, NEEDED, POLE, REACH_M
+from geo.outages import BLOCK, DARK, NEEDED, POLE, REACH_M
 from geo.places import plain_text, typed_coordinates
 from geo.statuses import Status
 from layers.atlas import Atlas, Mark, Options, Raster, View, atlas, view_of
@@ -184,7 +184,9 @@ class Lights:
     Attributes
     ----------
     marked : tuple of Light
-        Those that a dark block or stretch will mark.
+        Those that a block, a stretch or a lot will mark.
+    dark : bool
+        Whether it marks them as dark.
     near : tuple of NearLight
         Those that can be picked, the nearest first.
     nearest : Light or None
@@ -196,6 +198,7 @@ class Lights:
     """
 
     marked: tuple[Light, ...] = ()
+    dark: bool = False
     near: tuple[NearLight, ...] = ()
     nearest: Light | None = None
     picked: str = ""
@@ -539,7 +542,8 @@ def _lights(
         fault = submissions.marked_fault(len(found), language)
         if fault is not None:
             return Lights(fault=fault.message)
-        return Lights(marked=tuple(sorted(found, key=lambda light: light.pole)))
+        marked = tuple(sorted(found, key=lambda light: light.pole))
+        return Lights(marked=marked, dark=category.code in DARK)
     near = tuple(street_lights.near(session, place))
     nearest = near[0].light if near and near[0].distance_m <= REACH_M else None
     if category.code not in POLE:

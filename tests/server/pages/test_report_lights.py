@@ -129,10 +129,15 @@ def test_a_whole_block_says_which_lights_it_marks(send, engine, poles):
 def test_a_drawn_stretch_says_which_lights_it_marks(send, engine, client):
     x, y = IN_EASTSIDE
     drawn = f'{{"type":"LineString","coordinates":[[{x},{y}],[{x + 0.0008},{y}]]}}'
-    page = client.post(
-        "/report/lights", data={"category": "light_out", "shape": "line", "drawn": drawn}
-    )
-    assert numbers(page) == ["K1", "K2", "K3"]
+    told = {
+        category: client.post(
+            "/report/lights", data={"category": category, "shape": "line", "drawn": drawn}
+        )
+        for category in ("light_out", "light_day_burner")
+    }
+    assert numbers(told["light_out"]) == ["K1", "K2", "K3"]
+    assert "Your report marks 3 street lights as dark:" in told["light_out"].text
+    assert "Your report is about 3 street lights:" in told["light_day_burner"].text
     assert send(shape="line", drawn=drawn).status_code == 303
     assert stored(engine, NeedReport.how) == [Match.STRETCH] * 3
 
