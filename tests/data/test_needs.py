@@ -390,6 +390,25 @@ def test_loading_in_bulk_makes_the_same_needs_and_tells_outages_apart(session, l
     assert [(need.id, need.version) for need in needs()] == before
 
 
+def test_what_a_file_says_was_fixed_before_counts_for_an_outage_that_is_known_already(
+    session, light, needs
+):
+    light()
+    send(session, new())
+    fixed = session.scalar(select(func.now())) - timedelta(days=100)
+    session.execute(text("SET LOCAL porchlight.bulk = 'on'"))
+    session.execute(
+        insert(Report).values(
+            kind=BY_CODE["light_out"].kind, category_code="light_out", status="done",
+            exact_geom=point(IN_EASTSIDE), public_geom=point(IN_EASTSIDE),
+            occurred_at=fixed, reported_at=fixed, updated_at=fixed, closed_at=fixed,
+        )
+    )  # fmt: skip
+    session.execute(text("SET LOCAL porchlight.bulk = 'off'"))
+    session.execute(text("SELECT needs_catch_up()"))
+    assert [(need.status, need.times_failed) for need in needs()] == [("received", 1), ("done", 0)]
+
+
 def test_what_a_newer_file_says_reaches_the_needs(session, light, needs):
     pole = light()
     report = send(session, new())

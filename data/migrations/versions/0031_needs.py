@@ -416,6 +416,14 @@ BEGIN
     IF changed <> '{{}}' THEN
         PERFORM need_keep(changed, changed);
     END IF;
+    -- What is open may have been known before what was fixed earlier.
+    UPDATE need SET times_failed = before.times
+    FROM (
+        SELECT street_light_id, count(*) AS times FROM need
+        WHERE status = 'done' AND closed_at > now() - interval '2 years' GROUP BY 1
+    ) AS before
+    WHERE need.street_light_id = before.street_light_id AND need.closed_at IS NULL
+        AND need.times_failed <> before.times;
     PERFORM needs_find_lights();
     -- What a file says of a light holds until there is a report of it.
     PERFORM lights_follow(ARRAY(SELECT street_light_id FROM need
