@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Key, geometry
@@ -22,6 +22,8 @@ class Need(Base):
         Of a light; None for other places, and where no light stands within reach.
     geom : point
         Exact: for those who work on it only, as is the address.
+    address_folded : str
+        As it is searched: in small letters without accents.
     neighbourhood_id, council_district_id, tract_id : int or None
         Of the exact place; results of a spatial join.
     hazard : bool
@@ -47,6 +49,12 @@ class Need(Base):
     )
     geom: Mapped[object] = mapped_column(geometry("POINT"))
     address: Mapped[str] = mapped_column(server_default="")
+    address_folded: Mapped[str] = mapped_column(
+        Computed(
+            r"lower(regexp_replace(normalize(address, NFKD), '[\u0300-\u036f]', '', 'g'))",
+            persisted=True,
+        )
+    )
     neighbourhood_id: Mapped[int | None] = mapped_column(BigInteger)
     council_district_id: Mapped[int | None] = mapped_column(BigInteger)
     tract_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -76,6 +84,7 @@ class Need(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("need_fixed_idx", "closed_at", "id", postgresql_where=text("closed_at IS NOT NULL")),
+        Index("need_geom_idx", "geom", postgresql_using="gist"),
         Index("need_open_idx", "kind", "opened_at", "id", postgresql_where=text("closed_at IS NULL")),
     )  # fmt: skip
 

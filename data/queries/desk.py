@@ -7,6 +7,8 @@ by what an enumeration compares. Everything is read in the name of the visitor: 
 the kinds and districts that are theirs.
 """
 
+import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -32,6 +34,9 @@ UNRANKED = 2**31 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND, _DAY = timedelta(microseconds=1), timedelta(days=1)
 _MOST_DIGITS = 18
+_ORDINAL = re.compile("[0-9]+(st|nd|rd|th)", re.IGNORECASE)
+_FEW, _NEXT_RANKS = 2_000, 5_000
+"""Needs that are ordered as soon as they are found, and ranks among which a page of more is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +286,10 @@ def _due_between(chosen: DeskFilter, since: date | None, until: date, name: str)
 
 
 def _called(words: str) -> _Asked:
-    """Give the condition that a need is called so: one word with a figure is a number, and no address."""
+    """Give the condition that a need is called so: by a number, or by words of its address in any order.
+
+    One word with a figure is a number, and no address, but for a street such as 31st.
+    """
     number = words.removeprefix("#").strip()
     asked = ["need.street_light_id IN (SELECT id FROM street_light WHERE pole_id = ANY (:poles))"]
     values: dict[str, Any] = {"poles": [number, number.upper(), number.lower()]}
@@ -290,11 +298,19 @@ def _called(words: str) -> _Asked:
             "need.id = :number OR need.id IN (SELECT need_id FROM need_report WHERE report_id = :number)"
         )
         values["number"] = int(number)
-    if " " in words or not any(map(str.isdigit, words)):
-        found = [f"need.address ILIKE :word_{at}" for at, _ in enumerate(words.split())]
-        values |= {f"word_{at}": f"%{_like(word)}%" for at, word in enumerate(words.split())}
-        asked.append(" AND ".join(found))
+    if " " in words or not any(map(str.isdigit, words)) or _ORDINAL.fullmatch(words):
+        found = [f"%{_like(word)}%" for word in dict.fromkeys(_folded(words).split())]
+        values |= {f"word_{at}": word for at, word in enumerate(found)}
+        asked.append(
+            " AND ".join(f"need.address_folded LIKE :word_{at}" for at, _ in enumerate(found))
+        )
     return _Asked(f"({' OR '.join(f'({one})' for one in asked)})", values)
+
+
+def _folded(words: str) -> str:
+    """Write words as the store folds addresses: in small letters, without accents."""
+    apart = unicodedata.normalize("NFKD", words)
+    return "".join(mark for mark in apart if not "\u0300" <= mark <= "\u036f").lower()
 
 
 def _like(words: str) -> str:
@@ -361,7 +377,7 @@ def queue(
     elif chosen.order:
         found = _by_age(session, chosen, asked, limit + 1, after)
     else:
-        found = _by_rank(session, chosen, asked, limit + 1, after)
+        found = _by_rank(session, asked, limit + 1, after)
     listed = found[:limit]
     more = listed[-1] if len(found) > limit else None
     return some(session, [one.id for one in listed], chosen), more
@@ -372,60 +388,48 @@ def _pages(session: Session, sql: str, values: Mapping[str, Any]) -> list[Cursor
     return [Cursor(first, (at - _EPOCH) // _MICROSECOND, id) for first, at, id in rows]
 
 
-def _by_rank(
-    session: Session, chosen: DeskFilter, asked: _Asked, limit: int, after: Cursor | None
-) -> list[Cursor]:
+def _by_rank(session: Session, asked: _Asked, limit: int, after: Cursor | None) -> list[Cursor]:
     """Give what comes first; what is not ranked yet stands behind.
 
-    Few needs are found first and ordered then; of many the first ones are read in the order of ranks.
+    Few needs are found first and ordered then. Of many a page stands among the next ranks, as a rule, which are
+    read in their order; where it does not, all are ordered.
     """
-    if chosen.area_id or chosen.run_id or chosen.plan_id or chosen.due or chosen.words:
-        return _few_by_rank(session, asked, limit, after)
-    found: list[Cursor] = []
-    values = {**asked.values, "limit": limit}
-    if after is None or after.first != UNRANKED:
-        # The first of both is what the index is read by.
-        further = "AND need_rank.rank >= :rank AND (need_rank.rank, need.id) > (:rank, :id)"
-        rest = "" if after is None else further
-        found = _pages(
-            session,
-            f"""
-                SELECT need_rank.rank, need.opened_at, need.id
-                FROM need JOIN need_rank ON need_rank.need_id = need.id
-                WHERE {asked.sql} {rest}
-                ORDER BY need_rank.rank, need.id LIMIT :limit
-            """,  # noqa: S608 (conditions of this module)
-            values if after is None else {**values, "rank": after.first, "id": after.id},
-        )
-        after = None
-    if len(found) == limit:
-        return found
-    rest = "" if after is None else "AND (need.opened_at, need.id) > (:at, :id)"
-    values["limit"] = limit - len(found)
-    return found + _pages(
+    few = session.scalars(
+        text(f"SELECT id FROM need WHERE {asked.sql} LIMIT {_FEW + 1}"),  # noqa: S608 (as above)
+        asked.values,
+    ).all()
+    if len(few) <= _FEW:
+        return _ordered(session, _Asked("need.id = ANY (:few)", {"few": [*few]}), limit, after)
+    begin, id = (0, 0) if after is None else (after.first, after.id)
+    # Of the two conditions on what comes after the first is what the index is read by.
+    found = _pages(
         session,
         f"""
-            SELECT {UNRANKED}, need.opened_at, need.id FROM need
-            WHERE {asked.sql} {rest}
-                AND NOT EXISTS (SELECT FROM need_rank WHERE need_id = need.id)
-            ORDER BY need.opened_at, need.id LIMIT :limit
+            SELECT need_rank.rank, need.opened_at, need.id
+            FROM need JOIN need_rank ON need_rank.need_id = need.id
+            WHERE {asked.sql} AND need_rank.rank BETWEEN :rank AND :until
+                AND (need_rank.rank, need.id) > (:rank, :id)
+            ORDER BY need_rank.rank, need.id LIMIT :limit
         """,  # noqa: S608 (as above)
-        values if after is None else {**values, "at": after.at, "id": after.id},
+        {**asked.values, "limit": limit, "rank": begin, "until": begin + _NEXT_RANKS, "id": id},
     )
+    return found if len(found) == limit else _ordered(session, asked, limit, after)
 
 
-def _few_by_rank(session: Session, asked: _Asked, limit: int, after: Cursor | None) -> list[Cursor]:
+def _ordered(session: Session, asked: _Asked, limit: int, after: Cursor | None) -> list[Cursor]:
     place = f"coalesce(need_rank.rank, {UNRANKED})"
-    rest = "" if after is None else f"WHERE ({place}, few.opened_at, few.id) > (:rank, :at, :id)"
+    rest = (
+        "" if after is None else f"WHERE ({place}, found.opened_at, found.id) > (:rank, :at, :id)"
+    )
     values = {**asked.values, "limit": limit}
     if after is not None:
         values |= {"rank": after.first, "at": after.at, "id": after.id}
     return _pages(
         session,
         f"""
-            WITH few AS MATERIALIZED (SELECT id, opened_at FROM need WHERE {asked.sql})
-            SELECT {place}, few.opened_at, few.id
-            FROM few LEFT JOIN need_rank ON need_rank.need_id = few.id
+            WITH found AS MATERIALIZED (SELECT id, opened_at FROM need WHERE {asked.sql})
+            SELECT {place}, found.opened_at, found.id
+            FROM found LEFT JOIN need_rank ON need_rank.need_id = found.id
             {rest} ORDER BY 1, 2, 3 LIMIT :limit
         """,  # noqa: S608 (as above)
         values,
@@ -702,7 +706,9 @@ _BOX = "ST_MakeEnvelope(:west, :south, :east, :north, 4326)"
 _MARKED = f"""
     SELECT ST_AsMVT(found.*, 'needs', :extent, 'geom', 'id') FROM (
         SELECT need.id, need.status::text AS status, need.kind::text AS kind, {_POINT}
-        FROM need WHERE {{asked}} AND need.geom && {_BOX}
+        FROM need WHERE {{asked}} AND need.id = ANY (ARRAY(
+            SELECT needs_within(:west, :south, :east, :north)
+        ))
     ) AS found
 """  # noqa: S608 (its own constants)
 

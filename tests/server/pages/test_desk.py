@@ -7,6 +7,7 @@ import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import Engine, insert, select, text, update
@@ -163,9 +164,13 @@ class TestQueue:
         assert poles(shown)[-1] == "P0"
         assert "Not ranked yet" in shown
 
-    @pytest.mark.parametrize("order", ["", "due", "oldest"])
-    def test_pages_go_through_all_of_it_once(self, staff, monkeypatch, order, engine):
+    @pytest.mark.parametrize(
+        ("order", "few"), [("", 2_000), ("", 3), ("due", 2_000), ("oldest", 2_000)]
+    )
+    def test_pages_go_through_all_of_it_once(self, staff, monkeypatch, order, few, engine):
         monkeypatch.setattr("server.pages.desk.LISTED", 2)
+        monkeypatch.setattr("data.queries.desk._FEW", few)
+        monkeypatch.setattr("data.queries.desk._NEXT_RANKS", 4)
         with Session(engine) as session:
             ranked(session, leave_out=set(session.scalars(select(Need.id).limit(3))))
             now = datetime.now(UTC)
@@ -199,6 +204,9 @@ class TestQueue:
         [
             ("?q=p3", ["P3"]),
             ("?q=5+norton", ["P5"]),
+            ("?q=AVE+nort+AVE", [f"P{at}" for at in range(LIGHTS)]),
+            ("?q=nort%25ave", []),
+            ("?q=nort_n", []),
             ("?q=%25", []),
             ("?status=received", [f"P{at}" for at in range(LIGHTS)]),
             ("?status=scheduled", []),
@@ -211,6 +219,40 @@ class TestQueue:
         assert poles(shown) == found
         if not found:
             assert "Nothing here fits these filters." in shown
+
+    @pytest.mark.parametrize(
+        ("words", "found"),
+        [
+            ("césar", ["P5"]),
+            ("CESAR", ["P5"]),
+            ("Cesar chavez", ["P5"]),
+            ("31st", ["P3", "P4"]),
+            ("e 31st", ["P3", "P4"]),
+            ("31ST", ["P3", "P4"]),
+            ("pena", ["P6"]),
+            ("PEÑA", ["P6"]),
+        ],
+    )
+    def test_an_address_is_found_by_its_words_with_or_without_accents(
+        self, staff, engine, words, found
+    ):
+        with Session(engine) as session:
+            for at, address in (
+                (3, "7311 E 31st St"),
+                (4, "E 31st St"),
+                (5, "1 Avenida César E. Chávez"),
+                (6, "6 Pen\u0303a Blvd"),
+            ):
+                session.execute(
+                    update(Need).where(Need.address == f"{at} Norton Ave").values(address=address)
+                )
+            session.commit()
+        assert poles(queue(staff, "?" + urlencode({"q": words}))) == found
+
+    def test_many_stand_by_rank_however_few_of_the_next_ranks_are_meant(self, staff, monkeypatch):
+        monkeypatch.setattr("data.queries.desk._FEW", 1)
+        monkeypatch.setattr("data.queries.desk._NEXT_RANKS", 2)
+        assert poles(queue(staff, "?q=norton")) == [f"P{at}" for at in range(LIGHTS)]
 
     def test_an_area_keeps_to_what_lies_in_it(self, staff, city):
         assert len(poles(queue(staff, f"?area={city.eastside}"))) == LIGHTS
