@@ -190,6 +190,16 @@ def test_a_light_stands_as_its_reports_do(session, light, needs):
     assert needs()[0].version == 8
 
 
+@pytest.mark.parametrize("ended", [Status.HELD, Status.DECLINED])
+def test_a_report_that_comes_to_nothing_leaves_the_light_as_it_was(session, light, ended):
+    pole = light()
+    moved(session, send(session, new()), Status.DONE)
+    later = send(session, new())
+    assert status_of(session, pole) == "reported"
+    moved(session, later, ended)
+    assert status_of(session, pole) == "fixed"
+
+
 def test_a_light_that_is_not_fixed_after_all_is_the_same_outage_again(session, light, needs):
     light()
     report = send(session, new())

@@ -132,12 +132,14 @@ END $$;
 CREATE TRIGGER need_version BEFORE UPDATE ON need
     FOR EACH ROW EXECUTE FUNCTION need_count_version();
 
--- A light stands as its latest need does: those that stand otherwise.
+-- A light stands as its latest need does, and one that came to nothing changes nothing: those that
+-- stand otherwise.
 CREATE FUNCTION lights_behind(asked bigint[])
 RETURNS TABLE (street_light_id bigint, status light_status) LANGUAGE sql STABLE AS $$
     SELECT street_light.id, said.status
     FROM street_light LEFT JOIN LATERAL (
-        SELECT id, status, closed_at FROM need WHERE street_light_id = street_light.id
+        SELECT id, status, closed_at FROM need
+        WHERE street_light_id = street_light.id AND (closed_at IS NULL OR status = 'done')
         ORDER BY closed_at DESC NULLS FIRST, id DESC LIMIT 1
     ) AS latest ON true, LATERAL (SELECT CASE
         WHEN latest.closed_at IS NULL AND latest.status = 'received' THEN 'reported'
