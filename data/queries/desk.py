@@ -491,8 +491,11 @@ def _begin(chosen: DeskFilter, code: str, after: Cursor) -> tuple[datetime, int]
     days = chosen.days.get(code)
     if days is None or after.first == _LAST_DAY:
         return (after.at, after.id) if after.first == _LAST_DAY else (_EPOCH, 0)
-    due = date.fromordinal(after.first)
-    same, later = (_moment(overdue_before(day, days), chosen.zone) for day in (due, due + _DAY))
+    try:
+        due = date.fromordinal(after.first)
+        same, later = (_moment(overdue_before(day, days), chosen.zone) for day in (due, due + _DAY))
+    except (ValueError, OverflowError):  # no day at which a page of ours has ended
+        return (_EPOCH, 0)
     # Of another category what is due on the same day may be older, and has been listed already.
     at = (after.at, after.id)
     return min(max((same, 0), at), (later, 0))

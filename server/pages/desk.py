@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from data.models import AreaLayer, Department
@@ -428,13 +428,13 @@ def _assign(word: str, worker: Worker, spoken: Language) -> Assign:
 
 def _asked_again(asked: str) -> DeskQuery:
     """Read the filters that a form carries; none where the desk would not take them."""
-    told = parse_qsl(asked, max_num_fields=_MOST_ASKED)
-    values: dict[str, Any] = dict(told)
-    for name in ("category", "status"):
-        values[name] = [value for known, value in told if known == name]
     try:
+        told = parse_qsl(asked, max_num_fields=_MOST_ASKED)
+        values: dict[str, Any] = dict(told)
+        for name in ("category", "status"):
+            values[name] = [value for known, value in told if known == name]
         return DeskQuery.model_validate(values)
-    except ValidationError:
+    except ValueError:  # too many of them, or such as no address has
         return DeskQuery()
 
 

@@ -284,6 +284,10 @@ class TestQueue:
     def test_nonsense_is_refused_with_words(self, staff, query):
         assert staff.get(f"/desk{query}", headers=PAGE).status_code == 422
 
+    @pytest.mark.parametrize("after", ["9999999999-1-1", "0-0-0", "1-99999999999999999-1"])
+    def test_a_page_after_no_other_page_is_the_first(self, staff, after):
+        assert len(poles(queue(staff, f"?order=due&after={after}"))) == LIGHTS
+
     def test_it_is_for_those_who_fix(self, client, become, city):
         assert client.get("/desk", headers=PAGE).status_code == 401
         become(department="safety")
@@ -400,6 +404,10 @@ class TestChanges:
         with Session(engine) as session:
             days = session.scalars(select(WorkOrder.day).order_by(WorkOrder.need_id)).all()
         assert [day and day.isoformat() for day in days] == ["2031-01-02", "2031-01-02", None]
+
+    def test_what_no_address_holds_is_no_filter(self, staff):
+        pick = picks(queue(staff))[:1]
+        assert changed(staff, pick, "confirm", asked="q=a&" * 101).status_code == 200
 
     def test_nobody_changes_what_is_not_theirs(self, staff, client, become, engine):
         seen = picks(queue(staff))
