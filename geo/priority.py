@@ -125,7 +125,7 @@ class Facts:
     fault : ndarray of float
         As `FAULTS` has it.
     run : ndarray of float
-        Dark lights in its row, itself included: 1 stands alone.
+        Dark lights in its row, itself included: 1 stands alone, 0 is no dark light.
     dark_share : ndarray of float
         Share of the lights around that are dark.
     near : ndarray of float
@@ -452,7 +452,7 @@ class Turn:
     ----------
     factor : Factor
     by : int
-        How much of it: neighbours, working days, lights, places.
+        How much of it: neighbours, lights, places.
     score : float
     """
 
@@ -466,11 +466,10 @@ _TURNS: Mapping[Factor, tuple[str, int]] = MappingProxyType(
         Factor.HAZARD: ("hazard", 1),
         Factor.RUN: ("run", 1),
         Factor.NEAR: ("near", 1),
-        Factor.AGE: ("waited", 5),
         Factor.VOICES: ("voices", 3),
     }
 )
-"""What can happen to a need while it is open; homes and streets around it do not change."""
+"""What can happen to one open need alone: homes and streets around it stay, and all of them grow older."""
 
 
 def turns(kind: Kind, facts: Facts, weights: NDArray[np.float64]) -> tuple[Turn, ...]:
@@ -496,6 +495,8 @@ def turns(kind: Kind, facts: Facts, weights: NDArray[np.float64]) -> tuple[Turn,
     now = score(facts)
     found = []
     for factor in FACTORS[kind]:
+        if factor is Factor.RUN and not facts.run[0] > 0:
+            continue  # what is no dark light stands in no row
         if factor in _TURNS:
             column, by = _TURNS[factor]
             then = score(replace(facts, **{column: getattr(facts, column) + by}))

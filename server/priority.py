@@ -112,9 +112,9 @@ def _runs(lights: Lights, streets: Streets) -> dict[int, DarkRun]:
 def _run_of(
     needs: OpenNeeds, lights: Lights, runs: dict[int, DarkRun]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give the run that each need's light is in, 0 for none, and how many lights that has."""
+    """Give the run that each need's light is in, 0 for none, and how many dark lights stand there."""
     of_light = np.zeros(len(lights.id) + 1, np.int64)  # the last is no light
-    length = np.ones(len(lights.id) + 1)
+    length = np.append(lights.dark, False).astype(np.float64)
     for id, run in runs.items():
         of_light[[*run.lights]] = id
         length[[*run.lights]] = len(run.lights)

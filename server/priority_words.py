@@ -159,13 +159,13 @@ def _fault(kind: Kind, facts: Known, language: Language) -> str:
 
 def _run(_kind: Kind, facts: Known, language: Language) -> str:
     _, run, share = language.gettext, int(_value(facts, "run")), _value(facts, "dark_share")
-    row = (
-        _("It stands alone in its row.")
-        if run < 2
-        else language.ngettext("{n} dark light in a row.", "{n} dark lights in a row.", run).format(
-            n=run
-        )
-    )
+    if run < 1:
+        row = _("It is no dark light that could stand in a row.")
+    elif run == 1:
+        row = _("It stands alone in its row.")
+    else:
+        row = language.ngettext("{n} dark light in a row.", "{n} dark lights in a row.", run)
+        row = row.format(n=run)
     if np.isnan(share):
         return row
     return f"{row} " + _("{share} of the lights within {feet} feet are dark.").format(
@@ -317,7 +317,5 @@ def turned(turn: Turn, language: Language) -> str:
             return _("If the light beside it went dark too")
         case Factor.NEAR:
             return _("If another cleanup were reported close by")
-        case Factor.AGE:
-            return _("If it waited {n} more working days").format(n=turn.by)
         case _:
             return _("If {n} more neighbours spoke up").format(n=turn.by)

@@ -284,15 +284,16 @@ def test_what_would_raise_a_need_is_said_with_how_far():
     now = 10 + 8 * 0.430677 + 0.8
     assert by_factor[Factor.HAZARD].score == pytest.approx(now + 20, abs=1e-5)
     assert by_factor[Factor.RUN].score == pytest.approx(now + 7.5, abs=1e-5)
-    assert (by_factor[Factor.AGE].by, by_factor[Factor.AGE].score) == (
-        5,
-        pytest.approx(now + 15 * 0.315465, abs=1e-5),
-    )
+    assert Factor.AGE not in by_factor  # all others would wait as much longer
     assert by_factor[Factor.VOICES].by == 3
     assert found == tuple(sorted(found, key=lambda turn: -turn.score))
     # A third light in the row is already as much as counts, and danger can not be more than it is.
     full = facts({"hazard": 1, "run": 3, "waited": 99, "voices": 50})
     assert turns(Kind.LIGHTING, full, weights) == ()
+    # What burns by day, or stands on no known pole, is in no row of dark lights.
+    assert Factor.RUN not in {
+        turn.factor for turn in turns(Kind.LIGHTING, facts({"run": 0}), weights)
+    }
 
 
 def test_who_gains_and_loses_is_counted_among_the_first():

@@ -134,6 +134,15 @@ def test_dark_lights_in_a_row_are_one_run_and_count_for_each(session, lights, ra
     assert session.scalars(select(DarkRun)).all() == []
 
 
+def test_only_a_dark_light_stands_in_a_row(session, lights, ranked):
+    lights(2)
+    by_day = send(session, new("light_day_burner", at=ON_NORTON))
+    beside = send(session, new(at=north(ON_NORTON, 1)))
+    missing = send(session, new("light_needed", at=north(ON_NORTON, 1)))
+    rows = [ranked(report).facts["run"] for report in (by_day, beside, missing)]
+    assert rows == [0, 1, 0]
+
+
 def test_a_light_fixed_leaves_the_ranks(session, lights, ranked):
     lights(1)
     report = send(session, new(at=ON_NORTON))
