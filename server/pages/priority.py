@@ -251,7 +251,7 @@ class WhatIfPage(TypedDict):
     kind: Kind
     kind_names: Mapping[Kind, str]
     rows: Sequence[Tried]
-    among: int
+    among: str
     version: Version
     changed: bool
     fault: str
@@ -294,6 +294,23 @@ def _typed(
     return np.array(found)
 
 
+def _among(text: str, language: Language) -> int:
+    """Read how many come first.
+
+    Raises
+    ------
+    _Unreadable
+    """
+    plain = text.strip()
+    if not plain:
+        return AMONG
+    whole = plain.isascii() and plain.isdecimal() and len(plain) <= len(str(MOST_AMONG))
+    if not (whole and 1 <= int(plain) <= MOST_AMONG):
+        fault = language.gettext("How many come first: write a whole number from 1 to {most}.")
+        raise _Unreadable(fault.format(most=MOST_AMONG))
+    return int(plain)
+
+
 def _shown_weight(value: float) -> str:
     return f"{value:g}"
 
@@ -304,12 +321,10 @@ def try_weights(
     session: Reading,
     who: Who,
     kind: Annotated[Kind | None, Query()] = None,
-    among: Annotated[int, Query(ge=1, le=MOST_AMONG)] = AMONG,
 ) -> HTMLResponse:
     """Show what other weights would change, beside today's."""
-    return _what_if(
-        request, session, who, _kind(request, who, kind), dict(request.query_params), among=among
-    )
+    kind = _kind(request, who, kind)
+    return _what_if(request, session, who, kind, dict(request.query_params))
 
 
 def _what_if(
@@ -319,15 +334,15 @@ def _what_if(
     kind: Kind,
     typed: Mapping[str, str],
     *,
-    among: int,
     draft: Draft | None = None,
     publish_fault: str = "",
     status: int = 200,
 ) -> HTMLResponse:
     language: Language = request.state.language
     version = priority.current(session)
-    weights, fault = version.weights[kind], ""
+    weights, among, fault = version.weights[kind], AMONG, ""
     try:
+        among = _among(typed.get("among", ""), language)
         weights = _typed(kind, typed, version, language)
     except _Unreadable as error:
         fault = str(error)
@@ -343,7 +358,7 @@ def _what_if(
             Tried(factor, NAMES[factor], float(now), typed.get(factor) or _shown_weight(now))
             for factor, now in zip(FACTORS[kind], version.weights[kind], strict=True)
         ],
-        among=among,
+        among=typed.get("among", "").strip() or str(AMONG),
         version=version,
         changed=changed,
         fault=fault,
@@ -414,15 +429,13 @@ def publish_weights(
     language: Language = request.state.language
     _ = language.gettext
     kind = _kind(request, who, Kind(word) if (word := sent.get("kind")) in {*FACTORS} else None)
-    among = int(word) if (word := sent.get("among", "")).isdecimal() and len(word) < 5 else AMONG
     replaced, version = sent.get("replaces", ""), priority.current(session)
     draft = _draft(sent)
 
     def refused(fault: str, status: int) -> HTMLResponse:
         return _what_if(
-            request, session, who, kind, sent,
-            among=among, draft=draft, publish_fault=fault, status=status,
-        )  # fmt: skip
+            request, session, who, kind, sent, draft=draft, publish_fault=fault, status=status
+        )
 
     try:
         weights = _typed(kind, sent, version, language)

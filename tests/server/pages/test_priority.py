@@ -149,6 +149,17 @@ class TestOtherWeights:
         assert "at least one factor" in words(answer)
         assert client.get("/desk/what-if", params={"run": "2,5"}).status_code == 200
 
+    def test_keep_what_was_typed_where_nobody_says_how_many_come_first(self, client, needs, become):
+        become(Role.STAFF, "lighting")
+        answer = client.get("/desk/what-if", params={"run": 99, "among": ""})
+        assert answer.status_code == 200
+        assert 'value="99"' in answer.text
+        for typed in ("0", "many", "5001", "1e3"):
+            answer = client.get("/desk/what-if", params={"run": 99, "among": typed})
+            assert answer.status_code == 422
+            assert "How many come first: write a whole number" in words(answer)
+            assert 'value="99"' in answer.text
+
 
 class TestPublishing:
     @pytest.fixture
