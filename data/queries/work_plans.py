@@ -525,6 +525,11 @@ def busy_days(session: Session, start: date) -> set[tuple[int, date]]:
     return {(row.crew_id, row.day) for row in rows}
 
 
+def take_turns(session: Session) -> None:
+    """Have whoever sends out crews at the same time wait, until this transaction ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('work_plan.issue'))"))
+
+
 def unit_costs(session: Session, kind: Kind | None = None) -> dict[str, UnitCost]:
     """Give what a need of each category takes, by its code."""
     asked = select(UnitCost).order_by(UnitCost.category_code)

@@ -7,7 +7,7 @@ from typing import Annotated, TypedDict
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_time
+from babel.dates import format_date, format_time
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
@@ -425,6 +425,11 @@ def issue_plan(
         return shown(request, session, settings, plan, fault=fault, status=422)
     stops = _stops(session, plan, settings.zone)
     routed = bool(days_of(plan))
+    if plan.state is PlanState.DRAFT:
+        work_plans.take_turns(session)
+        fault = _outdated(session, plan, settings.today(), request.state.language)
+        if fault:
+            return shown(request, session, settings, plan, fault=fault, status=409)
     again = {"path": "issue", "fields": []}
     try:
         work_plans.end(session, id, version, PlanState.ISSUED)
@@ -450,6 +455,29 @@ def issue_plan(
         return page(request, "work_plan_issued.html", context)
     notice = "issued" if routed else "drafted"
     return RedirectResponse(f"/desk/plans/{id}?notice={notice}", 303)
+
+
+def _outdated(session: Session, plan: WorkPlan, today: date, spoken: Language) -> str:
+    """Say what keeps crews from the days of a plan's routes by now; empty where nothing does."""
+    _ = spoken.gettext
+    days = (plan.routes or {}).get("days", ())
+    active = {crew.id for crew in work_plans.crews(session, plan.kind, active=True)}
+    busy = work_plans.busy_days(session, today)
+    for day in days:
+        on = date.fromisoformat(day["day"])
+        when = format_date(on, "medium", locale=spoken.locale)
+        if not day["stops"]:
+            continue
+        if on < today:
+            fault = _("{day} is over. Make the routes anew, then issue them.")
+            return fault.format(day=when)
+        if (day["crew"], on) in busy or day["crew"] not in active:
+            fault = _(
+                "{crew} has other orders on {day} by now, or does not work any more. Make the routes "
+                "anew, then issue them."
+            )
+            return fault.format(crew=day["name"], day=when)
+    return ""
 
 
 def _stops(session: Session, plan: WorkPlan, zone: ZoneInfo) -> list[Stop]:

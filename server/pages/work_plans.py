@@ -155,7 +155,7 @@ def cents_of(text: str, fault: str) -> int:
     UnreadableError
     """
     dollars, dot, cents = text.removeprefix("$").strip().partition(".")
-    if dot and len(cents) != 2:
+    if (dot and len(cents) != 2) or not (dollars or cents):
         raise UnreadableError(fault)
     return _number(f"{dollars}{cents or '00'}", MOST_CENTS, fault)
 
@@ -382,7 +382,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a bound costs: percent more need would be met without it."""
+    """What a bound costs: percent more need would be met without it; of all, where none is met."""
 
     name: str
     more: float
@@ -476,11 +476,12 @@ def found_of(plan: WorkPlan, names: Mapping[int, str], spoken: Language) -> Foun
             for name, one in others
         ],
         prices=[
-            Price(bound_words(one["name"], names, spoken), round(_percent(one["gain"], worth), 1))
+            Price(
+                bound_words(one["name"], names, spoken),
+                round(_percent(one["gain"], worth if worth > 0 else kept["all"]), 1),
+            )
             for one in sorted(kept["prices"], key=lambda one: -one["gain"])
-        ]
-        if worth > 0
-        else [],
+        ],
         without_cost=sum(kept["without_cost"].values()),
         not_ranked=kept["not_ranked"],
     )

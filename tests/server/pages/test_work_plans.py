@@ -132,6 +132,12 @@ def test_plans_are_listed_with_who_made_them(client, made):
     assert "budget $1,200" in shown
 
 
+def test_a_plan_that_meets_nothing_says_what_each_bound_keeps_it_from(client, desk):
+    answer = client.post("/desk/plans/new", data={**BOUNDS, "budget": "0"})
+    assert "Nothing is chosen: nothing that is open and not locked out" in answer.text
+    assert re.search(r"Money</th><td>[1-9][\d.]* % of all that is asked for", answer.text)
+
+
 def test_the_fewest_of_an_area_are_kept(client, desk, stored):
     bounds = {**BOUNDS, "budget": "600", "area": [desk.westside], "least": ["2"]}
     answer = client.post("/desk/plans/new", data=bounds, follow_redirects=False)
@@ -182,6 +188,8 @@ def test_bounds_that_no_plan_keeps_say_which_and_what_was_typed_stays(client, de
         ("budget", "a lot", "Write the budget in dollars"),
         ("budget", "12.5", "Write the budget in dollars"),
         ("budget", "-5", "Write the budget in dollars"),
+        ("budget", "", "Write the budget in dollars"),
+        ("budget", "$", "Write the budget in dollars"),
         ("crew_days", "0", "one crew day at least"),
         ("crew_days", "9" * 30, "Write the crew days"),
         ("kind", "problem_spot", "Choose lighting or cleanup"),
@@ -399,6 +407,40 @@ def test_what_an_order_holds_is_neither_chosen_nor_its_crew_sent_out_again(
     again = route(client, engine, settings, stored, second)
     assert again.routes["start"] == plan.routes["start"]
     assert again.routes["days"][0]["day"] > plan.routes["days"][0]["day"]
+
+
+def test_of_two_plans_routed_for_one_day_only_the_first_sends_the_crew_out(
+    client, engine, settings, made, stored, desk
+):
+    answer = client.post("/desk/plans/new", data=BOUNDS, follow_redirects=False)
+    second = int(answer.headers["location"].rsplit("/", 1)[1])
+    held = sorted(stored(made)[1])[1:]
+    lock = {"need": held, "how": "out", "version": stored(second)[0].version}
+    client.post(f"/desk/plans/{second}/locks", data=lock)
+    for id in (made, second):
+        route(client, engine, settings, stored, id)
+    client.post(f"/desk/plans/{made}/issue", data={"version": stored(made)[0].version})
+    answer = client.post(f"/desk/plans/{second}/issue", data={"version": stored(second)[0].version})
+    assert answer.status_code == 409
+    assert "has other orders on" in answer.text
+    assert stored(second)[0].state is PlanState.DRAFT
+    route(client, engine, settings, stored, second)
+    answer = client.post(f"/desk/plans/{second}/issue", data={"version": stored(second)[0].version})
+    assert answer.status_code == 200
+    with Session(engine) as session:
+        places = session.execute(select(WorkOrder.day, WorkOrder.position)).all()
+    assert len(places) == len(set(places))
+
+
+def test_routes_of_a_day_that_is_over_are_not_issued(client, engine, settings, made, stored):
+    routes = route(client, engine, settings, stored, made).routes
+    routes["days"][0]["day"] = "2001-02-03"
+    with Session(engine) as session:
+        session.execute(update(WorkPlan).where(WorkPlan.id == made).values(routes=routes))
+        session.commit()
+    answer = client.post(f"/desk/plans/{made}/issue", data={"version": stored(made)[0].version})
+    assert answer.status_code == 409
+    assert "Feb 3, 2001 is over." in answer.text
 
 
 def test_without_routes_the_orders_are_drafts(client, engine, made, stored):
