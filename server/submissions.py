@@ -139,10 +139,17 @@ Where = Pair | Named | Stretch | Drawn
 
 @dataclass(frozen=True, slots=True)
 class Pole:
-    """A street light, by its id or by the number on its pole; where both are said they must agree."""
+    """A street light, by its id or by the number on its pole; where both are said they must agree.
+
+    Attributes
+    ----------
+    within_m : float
+        Metres from the place that is given beyond which it is taken for another.
+    """
 
     id: int | None = None
     number: str = ""
+    within_m: float = FARTHEST_POLE_M
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,11 @@ class Draft:
     on_behalf_of_id: int | Fault | None = None
     pole: Pole | None = None
 
+    @property
+    def body_hash(self) -> bytes:
+        """What is stored of the body."""
+        return sha256(self.body).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -200,7 +212,7 @@ class Sent:
     ----------
     findings : tuple of Finding
         What in the description points at a person.
-    key, body, on_behalf_of_id
+    key, body_hash, on_behalf_of_id
         As of `Draft`.
     street_light_id : int or None
         The light that was picked; the place is then its pole.
@@ -215,14 +227,9 @@ class Sent:
     address: str
     contact: Contact
     key: str
-    body: bytes
+    body_hash: bytes
     on_behalf_of_id: int | None = None
     street_light_id: int | None = None
-
-    @property
-    def body_hash(self) -> bytes:
-        """What is stored of the body."""
-        return sha256(self.body).digest()
 
 
 def check(
@@ -286,7 +293,7 @@ def check(
         address=located.address,
         contact=contact,
         key=draft.key,
-        body=draft.body,
+        body_hash=draft.body_hash,
         on_behalf_of_id=behalf,
         street_light_id=None if light is None else light.id,
     )
@@ -348,7 +355,7 @@ def picked_light(
         )
         raise Refused(Fault("street_light", "no_such_light", message))
     at = in_city_metres(Point(light.longitude, light.latitude))
-    if located is not None and in_city_metres(located.place).distance(at) > FARTHEST_POLE_M:
+    if located is not None and in_city_metres(located.place).distance(at) > pole.within_m:
         message = _(
             "Pole {number} is far from the place you gave. Check the number, or leave the place out."
         ).format(number=light.pole)

@@ -3,11 +3,13 @@
 import json
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 
+from data.queries import reports
 from data.queries.reports import Contact, KeyReused
 from geo.categories import BY_CODE
 from geo.places import plain_text
@@ -18,8 +20,8 @@ from server.lean_route import LeanRoute
 from server.problems import Problem
 from server.schemas.problems import described
 from server.schemas.reports import FindingOut, ReportIn, ReportOut, TextOut
-from server.screening import EXPLANATIONS
-from server.submissions import Draft, Drawn, Fault, Named, Pair, Pole, Refused, Sent, Where
+from server.screening import EXPLANATIONS, Finding
+from server.submissions import Draft, Drawn, Fault, Named, Pair, Pole, Refused, Where
 from server.visitors import Visitor
 
 REPLAYED = "Idempotency-Replayed"
@@ -71,15 +73,21 @@ def send_report(request: Request, body: ReportIn) -> Response:
     with written(request) as (session, visitor):
         try:
             draft = _draft(body, key, language, visitor)
-            sent = submissions.check(session, draft, positions, language, settings.city_name)
-            submitted = submissions.store(
-                session,
-                sent,
-                positions,
-                language,
-                settings.city_name,
-                reporter_id=visitor.person_id,
-            )
+            # What was stored stays so, whatever has become of its place or its pole since.
+            submitted = reports.sent_before(session, key=draft.key, body_hash=draft.body_hash)
+            if submitted is not None:
+                findings = screening.screen(plain_text(body.description))
+            else:
+                sent = submissions.check(session, draft, positions, language, settings.city_name)
+                submitted = submissions.store(
+                    session,
+                    sent,
+                    positions,
+                    language,
+                    settings.city_name,
+                    reporter_id=visitor.person_id,
+                )
+                findings = sent.findings
             if not submitted.replayed:
                 limits.count_stored(request, session, limits.reports_from_address(request))
         except Refused as refused:
@@ -93,7 +101,7 @@ def send_report(request: Request, body: ReportIn) -> Response:
         reported_at=submitted.reported_at,
         url=f"/api/reports/{submitted.id}",
         page=f"/reports/{submitted.id}",
-        text=_text(sent, language),
+        text=_text(plain_text(body.description), findings, language),
     )
     headers = {"Location": stored.url} | ({REPLAYED: "true"} if submitted.replayed else {})
     return Response(stored.model_dump_json(), 201, headers, "application/json")
@@ -112,19 +120,19 @@ def _key(request: Request) -> str:
     return key
 
 
-def _text(sent: Sent, language: Language) -> TextOut:
+def _text(description: str, findings: Sequence[Finding], language: Language) -> TextOut:
     return TextOut(
-        state="waiting" if sent.findings else "public",
+        state="waiting" if findings else "public",
         findings=[
             FindingOut(
                 concern=finding.concern,
-                text=sent.description[finding.start : finding.end],
+                text=description[finding.start : finding.end],
                 reason=language.gettext(EXPLANATIONS[finding.concern].reason),
                 advice=language.gettext(EXPLANATIONS[finding.concern].advice),
             )
-            for finding in sent.findings
+            for finding in findings
         ],
-        preview=screening.preview(sent.description, sent.findings),
+        preview=screening.preview(description, findings),
     )
 
 

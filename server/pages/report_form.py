@@ -518,9 +518,14 @@ def _severity(form: ReportForm) -> Severity | None:
 
 
 def _pole(form: ReportForm, category: Category | None) -> Pole | None:
-    """Give the pole that was picked, where the report is of one."""
+    """Give the pole that was picked, where the report is of one.
+
+    One that is not offered here was picked for a place that was given before.
+    """
     picks = category is not None and submissions.names_a_pole(category) and form.shape == "point"
-    return Pole(int(form.street_light)) if picks and _ID.fullmatch(form.street_light) else None
+    if not picks or not _ID.fullmatch(form.street_light):
+        return None
+    return Pole(int(form.street_light), within_m=street_lights.OFFERED_M)
 
 
 def _lights(

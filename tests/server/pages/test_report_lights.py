@@ -6,7 +6,7 @@ import re
 import pytest
 from shapely import box
 from shapely.geometry import mapping
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from data.models import Need, NeedReport, Report, ReportEvent, StreetLight
@@ -107,6 +107,14 @@ def test_a_pole_that_can_not_be_meant_is_told_and_the_nearest_proposed(
     assert "The light you chose is not near this place." in page.text
     assert client.post("/report", data=Controls(page.text).fields).status_code == 200
     assert stored(engine, Need.street_light_id) == [poles["K1"]]
+
+
+def test_a_pole_that_was_picked_for_a_place_two_houses_on_is_chosen_anew(send, engine, poles):
+    west = {"lat": HERE["lat"], "lon": str(IN_EASTSIDE[0] - 0.0009)}  # K3 is 138 m from there
+    page = send(street_light=str(poles["K3"]), **west)
+    assert page.status_code == 422
+    assert "The light you chose is not near this place." in page.text
+    assert stored(engine, Need.street_light_id) == []
 
 
 def test_a_pole_that_was_picked_for_another_category_is_left_out(send, engine, poles):
@@ -250,6 +258,21 @@ def test_a_program_names_a_light_by_its_id_or_by_the_number_on_its_pole(
     assert stored(engine, Need.street_light_id) == [poles["K3"]]
     lights = client.get(answers[0].json()["url"]).json()["properties"]["street_lights"]
     assert lights == [{"id": poles["K3"], "pole": "K3", "status": "reported", "reports": 1}]
+
+
+def test_a_repetition_gets_its_answer_though_the_pole_is_gone_since(client, engine, poles):
+    key, body = (
+        {"Idempotency-Key": "walk-8"},
+        {"category": "light_out", "street_light_id": poles["K3"]},
+    )
+    first = client.post("/api/reports", json=body, headers=key)
+    with Session(engine) as session:
+        session.execute(delete(StreetLight).where(StreetLight.id == poles["K3"]))
+        session.commit()
+    again = client.post("/api/reports", json=body, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert client.post("/api/reports", json=body).status_code == 422
 
 
 @pytest.mark.parametrize(
