@@ -181,7 +181,7 @@ _OF_OUTCOME = {
 _OF_STEP = {
     (State.DRAFT, State.ISSUED): Word(Status.SCHEDULED),
     (State.ISSUED, State.IN_FIELD): Word(Status.IN_PROGRESS),
-    (State.IN_FIELD, State.ISSUED): Word(Status.SCHEDULED, Visit.PUT_OFF),
+    (State.IN_FIELD, State.ISSUED): Word(Status.SCHEDULED),
     (State.ISSUED, State.DRAFT): Word(Status.CONFIRMED, Visit.PUT_OFF),
     (State.ISSUED, State.CANCELLED): Word(Status.CONFIRMED, Visit.PUT_OFF),
     (State.IN_FIELD, State.CANCELLED): Word(Status.CONFIRMED, Visit.PUT_OFF),

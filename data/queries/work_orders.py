@@ -407,7 +407,8 @@ _ASKING = text("""
 _ELSEWHERE = text("""
     SELECT other.report_id, bool_and(coalesce(last.outcome = 'fixed', false)) AS fixed,
         bool_or(coalesce(last.state IN ('issued', 'in_field', 'done') AND last.outcome IN ('', 'fixed'),
-            false)) AS under_way
+            false)) AS under_way,
+        bool_or(coalesce(last.state = 'in_field' OR last.outcome = 'fixed', false)) AS begun
     FROM need_report AS other JOIN need ON need.id = other.need_id AND need.closed_at IS NULL
     LEFT JOIN LATERAL (
         SELECT state, outcome FROM work_order WHERE work_order.need_id = other.need_id
@@ -425,7 +426,7 @@ def _tell(
 
     Of a report that asks for several needs, such as the lights of a block, the visit to one says
     little: it is done once all of them are fixed, and goes back only where no crew has another before
-    it. A report that is not the worker's, or stands aside, stays where it is.
+    it, or has begun another. A report that is not the worker's, or stands aside, stays where it is.
     """
     movable = OPEN | ({Status.DONE} if before is State.DONE else frozenset())
     rows = session.execute(
@@ -442,6 +443,8 @@ def _tell(
         if other and said.status is Status.DONE and not other.fixed:
             meant = Word(Status.IN_PROGRESS)
         if other and said.status is Status.CONFIRMED and other.under_way:
+            continue
+        if other and said.status is Status.SCHEDULED and other.begun:
             continue
         stays = Status(row.status) is meant.status
         key = meant.visit or meant.status

@@ -105,6 +105,14 @@ def test_a_visit_without_a_repair_brings_the_need_back_with_its_reason():
         assert (said.status, said.visit) == (Status.CONFIRMED, visit)
 
 
+def test_what_is_said_of_a_visit_fits_the_status_that_it_leads_to():
+    """The ready words of a visit are of what is confirmed."""
+    for before, after in STEPS:
+        for outcome in set(Outcome) - {Outcome.NONE} if after is State.DONE else {Outcome.NONE}:
+            said = word(before, after, outcome)
+            assert said is None or said.visit is None or said.status is Status.CONFIRMED
+
+
 def test_drafts_and_inspections_are_the_citys_business_alone():
     assert word(State.DRAFT, State.CANCELLED) is None
     assert word(State.DONE, State.INSPECTED) is None

@@ -297,6 +297,16 @@ class TestSteps:
         step(id, NOT_FOUND, Party.FIELD)
         assert status(session, report) is Status.CONFIRMED
 
+    def test_a_visit_that_did_not_begin_after_all_is_scheduled_again(self, session, order, step):
+        report, need = needed(session)
+        id = order(need)
+        step(id, Wanted(State.ISSUED))
+        planned = told(session, report)
+        step(id, Wanted(State.IN_FIELD))
+        step(id, Wanted(State.ISSUED))
+        assert status(session, report) is Status.SCHEDULED
+        assert told(session, report) == planned
+
     def test_several_reports_of_one_light_move_together_and_those_aside_do_not(
         self, session, order, step
     ):
@@ -323,7 +333,10 @@ class TestSteps:
             text("SELECT need_id FROM need_report WHERE report_id = :id ORDER BY 1"), {"id": report}
         ).all()
         assert len(needs) == 2
-        first, second = (order(need, state=State.ISSUED) for need in needs)
+        first, second = order(needs[0], state=State.ISSUED), order(needs[1])
+        step(first, Wanted(State.IN_FIELD))
+        step(second, Wanted(State.ISSUED))
+        assert status(session, report) is Status.IN_PROGRESS
         step(first, FIXED)
         assert status(session, report) is Status.IN_PROGRESS
         step(second, FIXED)
