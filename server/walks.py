@@ -286,7 +286,7 @@ def report(session: Session, walk: Walk, wanted: Wish, sender: Sender) -> int:
         address="",
         contact=Contact(),
         key=f"walk {walk.id} {wanted.key} {wanted.question.code}",
-        body=wanted.text.encode(),
+        body_hash=sha256(wanted.text.encode()).digest(),
         on_behalf_of_id=None if far else watch,
     )
     submitted = submissions.store(
