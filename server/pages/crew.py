@@ -114,6 +114,9 @@ _WORDS: dict[str, str] = {
         "This browser cannot keep marks. Turn off private browsing, or use another browser."
     ),
     "photo": N_("with a photo"),
+    "too_large": N_(
+        "This photo is too large. Nothing is marked yet: choose another photo, or none, and mark again."
+    ),
     "began": N_("Begun"),
     "corrects": N_("Taken up again"),
     "feet": N_("{n} feet"),
@@ -220,7 +223,7 @@ def read_route(
         states=STATES,
         outcomes=OUTCOMES,
         notice=_NOTICES.get(notice, ""),
-        limits={"note": ORDER_NOTE_LIMIT, "parts": PARTS_LIMIT},
+        limits={"note": ORDER_NOTE_LIMIT, "parts": PARTS_LIMIT, "photo": BYTES_LIMIT},
         **_phone(spoken),
     )
     return page(request, "crew_route.html", context)
@@ -396,7 +399,7 @@ def _late(session: Session, made: Stepped, settings: Settings, spoken: Language)
     if order is None or not before:
         return _(_LATE)
     last = before[-1]
-    state = " ".join(
+    state = ": ".join(
         _(words) for words in (STATES[order.state], OUTCOMES.get(order.outcome, "")) if words
     )
     message = _(

@@ -135,7 +135,13 @@ root.addEventListener("submit", async (event) => {
     const { order, key, note, parts, photo } = form.elements;
     const file = photo?.files[0];
     const body = { order: order.value, to: event.submitter.value, note: note?.value ?? "", parts: parts?.value ?? "" };
-    await mark([{ key: key.value, body, photo: file ? await lighter(file) : null }]);
+    const taken = file ? await lighter(file) : null;
+    if (taken?.size > Number(photo.dataset.most)) {
+      say(words.too_large);
+      state.scrollIntoView({ block: "center" });
+      return;
+    }
+    await mark([{ key: key.value, body, photo: taken }]);
   } catch {
     if (navigator.onLine) sendPlainly(form, event.submitter); // as it is sent without this module
     else say(words.not_kept);

@@ -108,6 +108,11 @@ def test_marks_without_a_connection_arrive_once_and_conflicts_are_named(
 
     # Without a connection, over the end of the page: three marks.
     context.set_offline(True)
+    huge = {"name": "raw.heic", "mimeType": "image/heic", "buffer": bytes(10 * 1024 * 1024 + 1)}
+    stops.nth(0).get_by_label("Photo, if you like").set_input_files(huge)
+    stops.nth(0).get_by_role("button", name="Done: it is fixed").click()
+    expect(page.locator("[data-state]")).to_contain_text("This photo is too large.")
+    assert page.evaluate(WAITING) == []
     stops.nth(0).get_by_label("Photo, if you like").set_input_files(picture())
     stops.nth(0).get_by_label("Note for the desk").fill("New lamp")
     stops.nth(0).get_by_role("button", name="Done: it is fixed").click()

@@ -328,7 +328,7 @@ class TestCrew:
         late = marked(id, "done.fixed", note="It is behind the tree")
         assert late.status_code == 201
         assert late.json()["came_late"]
-        assert "“Done by the crew Not found”" in late.json()["told"]
+        assert "“Done by the crew: Not found”" in late.json()["told"]
         assert stored(id).outcome is Outcome.NOT_FOUND
         assert "A crew's word came late" in client.get("/desk/orders?late=1").text
         assert "It is behind the tree" in client.get(f"/desk/orders/{id}").text
