@@ -107,6 +107,22 @@ def test_a_private_column_can_not_be_asked_about_either(web, home):
         web("SELECT id FROM report WHERE description LIKE 'canary%'")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "need_attach(ARRAY[:report])",
+        "need_keep(ARRAY[:report], ARRAY[:report])",
+        "need_settle(ARRAY[:report])",
+        "needs_find_lights()",
+        "needs_catch_up()",
+        "lights_follow(ARRAY[:report])",
+    ],
+)
+def test_the_web_role_writes_no_need_past_its_reports(web, home, call):
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        web(f"SELECT {call.replace(':report', f'{home}::bigint')}")
+
+
 def test_nobody_in_particular_reads_no_private_row(session, web, home):
     session.execute(
         insert(ReportEvent).values(report_id=home, kind=EventKind.NOTE, note=CANARY, public=False)
