@@ -16,6 +16,9 @@ ORDER_NOTE_LIMIT, PARTS_LIMIT = 1_000, 200
 MOST_MINUTES = 960
 """Of work at one stop."""
 
+HOLDS_NEED = "state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')"
+"""In SQL: an order keeps its need from another. A visit that came to nothing leaves it to a new one at once."""
+
 
 class WorkOrder(Base):
     """One need, one crew, one day. A draft may name neither crew nor day.
@@ -81,10 +84,7 @@ class WorkOrder(Base):
         Index(None, "crew_id", "day"),
         Index(None, "person_id", postgresql_where=text("person_id IS NOT NULL")),
         Index(
-            "work_order_holds_need", "need_id", unique=True,
-            postgresql_where=text(
-                "state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')"
-            ),
+            "work_order_holds_need", "need_id", unique=True, postgresql_where=text(HOLDS_NEED),
         ),
     )  # fmt: skip
 
