@@ -24,6 +24,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from psycopg import sql
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from data import database
@@ -71,6 +72,14 @@ def city_url(server, template, worker) -> Iterator[str]:
         url = server.create(name, SAMPLE)
     yield url
     server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def city_engine(city_url) -> Iterator[Engine]:
+    """The sample city, to be read and written beside its pages."""
+    engine = database.engine(city_url)
+    yield engine
+    engine.dispose()
 
 
 def _load(url: str) -> None:
@@ -181,12 +190,11 @@ def open_context(browser: Browser, site: str):
 
 
 @pytest.fixture
-def signed_in_page(city_url, site, open_context):
+def signed_in_page(city_engine, site, open_context):
     """Open a page that a new person has signed in to, with two factors and a role."""
-    engine = database.engine(city_url)
 
     def opener(role: Role, **options) -> Page:
-        with Session(engine) as session:
+        with Session(city_engine) as session:
             id = person(session, role)
             token = sign_ins.begin(session, id, strong=True, browser="Test browser")
             session.commit()
@@ -194,8 +202,7 @@ def signed_in_page(city_url, site, open_context):
         context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
         return context.new_page()
 
-    yield opener
-    engine.dispose()
+    return opener
 
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

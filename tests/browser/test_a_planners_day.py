@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from data import database
 from data.models import Department, WorkOrderEvent
 from data.queries import sign_ins
 from geo.roles import Role
@@ -28,23 +27,16 @@ ASKED = """pole => performance.getEntriesByType("resource")
 
 
 @pytest.fixture
-def engine(city_url):
-    engine = database.engine(city_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def settings(city_url):
     return Settings(database_url=city_url)
 
 
 @pytest.fixture
-def on_duty(engine, site, open_context):
+def on_duty(city_engine, site, open_context):
     """Open the city's map as somebody of the lighting department, of whom each is another person."""
 
     def opener(device: str) -> Page:
-        with Session(engine) as session:
+        with Session(city_engine) as session:
             lighting = session.scalar(select(Department.id).where(Department.code == "lighting"))
             id = person(session, Role.STAFF, department_id=lighting)
             token = sign_ins.begin(session, id, strong=True, browser="Test browser")
@@ -60,9 +52,9 @@ def on_duty(engine, site, open_context):
     return opener
 
 
-def rank_all(engine, settings):
+def rank_all(city_engine, settings):
     """Do at once what a job does within a minute."""
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         rank(session, settings, datetime.now(settings.zone))
         session.commit()
 
@@ -119,7 +111,7 @@ def make_plan(page: Page, name: str) -> None:
 
 
 def test_a_dark_light_is_reported_ranked_planned_fixed_and_verified(
-    engine, settings, open_context, on_duty
+    city_engine, settings, open_context, on_duty
 ):
     # A resident reports a light by its pole, and a neighbour joins.
     resident = open_context(**DEVICES["phone"]).new_page()
@@ -132,7 +124,7 @@ def test_a_dark_light_is_reported_ranked_planned_fixed_and_verified(
     expect(neighbour.get_by_text("You are counted among the neighbours")).to_be_visible()
 
     # Triage: it is in the queue, it says why it stands there, and it is confirmed.
-    rank_all(engine, settings)
+    rank_all(city_engine, settings)
     planner = on_duty("desk")
     row = search(planner, pole)
     expect(row).to_contain_text("1 report, 1 neighbour joined")
@@ -163,7 +155,7 @@ def test_a_dark_light_is_reported_ranked_planned_fixed_and_verified(
     # Route: the crews' days, and the orders.
     planner.get_by_label("First day").fill(settings.today().isoformat())
     planner.get_by_role("button", name="Make the routes").click()
-    solve_by_job(engine, settings, plan)
+    solve_by_job(city_engine, settings, plan)
     expect(planner.get_by_text("Routes are being made")).to_have_count(0)
     planner.get_by_role("button", name="Issue as work orders").click()
     expect(planner.get_by_text("The work orders are issued.")).to_be_visible()
@@ -195,7 +187,7 @@ def test_a_dark_light_is_reported_ranked_planned_fixed_and_verified(
     phone.context.set_offline(False)
     expect(phone.locator("[data-state]")).to_contain_text("1 mark was sent.")
     expect(stop.locator(".crew-state")).to_contain_text("Done by the crew Fixed")
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         done = select(func.count()).where(
             WorkOrderEvent.work_order_id == int(order.rsplit("/", 1)[1]),
             WorkOrderEvent.state == State.DONE,
@@ -242,8 +234,8 @@ def test_a_dark_light_is_reported_ranked_planned_fixed_and_verified(
     expect(words).to_contain_text(re.compile(r"The desk\s*Inspected"))
 
 
-def test_two_planners_at_once_lose_nothing(engine, settings, on_duty):
-    rank_all(engine, settings)
+def test_two_planners_at_once_lose_nothing(city_engine, settings, on_duty):
+    rank_all(city_engine, settings)
     one, two = on_duty("desk"), on_duty("desk")
     for page in (one, two):
         page.context.witness.expect("409")

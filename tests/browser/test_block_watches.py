@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from data import database
 from data.models import BlockWatch, Person
 from data.queries import sign_ins
 from geo.roles import Role
@@ -18,16 +17,14 @@ from tests.people import person
 
 
 @pytest.fixture
-def captain(city_url, site, open_context):
+def captain(city_engine, site, open_context):
     """A phone that a captain has signed in, and the captain's block watch."""
-    engine = database.engine(city_url)
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         watch = session.scalar(select(BlockWatch.id).order_by(BlockWatch.id))
         id = person(session, Role.CAPTAIN, block_watch_id=watch)
         session.execute(update(Person).where(Person.id == id).values(name="Ana"))
         token = sign_ins.begin(session, id, strong=False, browser="Test browser")
         session.commit()
-    engine.dispose()
     context = open_context(**DEVICES["phone"])
     context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
     return context.new_page(), watch

@@ -4,7 +4,6 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy.orm import Session
 
-from data import database
 from data.queries import sign_ins
 from tests.browser.conftest import violations
 from tests.browser.test_pages import DEVICES
@@ -12,13 +11,11 @@ from tests.people import person
 
 
 @pytest.fixture
-def page(city_url, site, open_context):
-    engine = database.engine(city_url)
-    with Session(engine) as session:
+def page(city_engine, site, open_context):
+    with Session(city_engine) as session:
         id = person(session, email="follower@example.org")
         token = sign_ins.begin(session, id, strong=False, browser="Test browser")
         session.commit()
-    engine.dispose()
     context = open_context(**DEVICES["phone"])
     context.add_cookies([{"name": "porchlight", "value": token, "url": site}])
     return context.new_page()

@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from data import database
 from geo.roles import Role
 from server.priority import rank
 from server.settings import Settings
@@ -17,17 +16,15 @@ from tests.browser.test_pages import DEVICES, LANGUAGES
 
 
 @pytest.fixture
-def third(city_url):
+def third(city_engine):
     """Rank the city; the id of the light that is third."""
-    engine = database.engine(city_url)
     settings = Settings(position_secret="s" * 32)
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         rank(session, settings, datetime.now(UTC).astimezone(settings.zone))
         id = session.scalar(
             text("SELECT need_id FROM need_rank WHERE kind = 'lighting' AND rank = 3")
         )
         session.commit()
-    engine.dispose()
     return id
 
 

@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from data import database
 from data.models import BlockWatch, Report, WalkStop
 from data.queries import sign_ins
 from geo.roles import Role
@@ -36,16 +35,9 @@ CACHED = """async () => {
 
 
 @pytest.fixture
-def engine(city_url):
-    engine = database.engine(city_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def member(engine, site, open_context):
+def member(city_engine, site, open_context):
     """A phone that a member has signed in, who stands in the middle of the block watch."""
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         middle = func.ST_PointOnSurface(BlockWatch.boundary)
         watch, lon, lat = session.execute(
             select(BlockWatch.id, func.ST_X(middle), func.ST_Y(middle)).order_by(BlockWatch.id)
@@ -75,7 +67,7 @@ def save(page):
     expect(page.locator("[data-state]")).to_contain_text("The stop is kept on this phone.")
 
 
-def test_a_walk_goes_on_without_a_connection_and_each_stop_arrives_once(member, engine):
+def test_a_walk_goes_on_without_a_connection_and_each_stop_arrives_once(member, city_engine):
     context, watch = member
     page = context.new_page()
     page.goto(f"/watches/{watch}/walks")
@@ -137,7 +129,7 @@ def test_a_walk_goes_on_without_a_connection_and_each_stop_arrives_once(member, 
     page.get_by_role("button", name="Leave these words out").click()
     expect(page.locator("[data-outbox]")).to_be_hidden()
     expect(page.locator("[data-state]")).to_contain_text("1 stop was sent.")
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         sent = session.scalars(select(WalkStop.key).where(WalkStop.walk_id == walk)).all()
         assert sorted(sent) == sorted(stop["key"] for stop in kept)
         asked = "SELECT count(*) FROM walk_answer WHERE report_id IS NOT NULL OR report_text > ''"
@@ -161,7 +153,9 @@ def test_a_walk_goes_on_without_a_connection_and_each_stop_arrives_once(member, 
     assert page.evaluate(CACHED) == []
 
 
-def test_a_stop_waits_until_somebody_has_signed_in_again_and_can_be_wiped(member, engine, site):
+def test_a_stop_waits_until_somebody_has_signed_in_again_and_can_be_wiped(
+    member, city_engine, site
+):
     context, watch = member
     context.witness.expect("status of 401")
     page = context.new_page()

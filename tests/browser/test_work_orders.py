@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
-from data import database
 from data.models import Crew, Depot, Need, WorkOrder, WorkOrderEvent
 from data.queries import sign_ins, work_orders
 from data.queries.work import Worker
@@ -35,17 +34,10 @@ WAITING = """async () => {
 
 
 @pytest.fixture
-def engine(city_url):
-    engine = database.engine(city_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def route(engine):
+def route(city_engine):
     """Four stops of a crew, issued for today, and whoever works on them."""
     day = datetime.now(ZoneInfo("America/Chicago")).date()
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         admin = person(session, Role.ADMINISTRATOR)
         session.execute(
             text(
@@ -89,7 +81,7 @@ def picture():
 
 
 def test_marks_without_a_connection_arrive_once_and_conflicts_are_named(
-    engine, site, open_context, route
+    city_engine, site, open_context, route
 ):
     path, orders, worker, token = route
     context = open_context(**DEVICES["phone"])
@@ -135,7 +127,7 @@ def test_marks_without_a_connection_arrive_once_and_conflicts_are_named(
     assert sorted(bool(one["photo"]) for one in waiting) == [False, False, True]
 
     # Meanwhile the desk hears of the third stop by phone, and of the first answer nothing is heard.
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         session.execute(
             text(
                 "SELECT set_config('porchlight.person', :id, true), set_config('porchlight.strong', 'true', true)"
@@ -168,7 +160,7 @@ def test_marks_without_a_connection_arrive_once_and_conflicts_are_named(
     expect(stops.nth(2).locator(".crew-state")).to_contain_text("Done by the crew Fixed")
     check(page)
     assert page.evaluate(WAITING) == []
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         for one in waiting:
             lines = select(func.count()).where(WorkOrderEvent.key == one["key"])
             assert session.scalar(lines) == 1

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy.orm import Session
 
-from data import database
 from geo.roles import Role
 from server.priority import rank
 from server.settings import Settings
@@ -17,15 +16,13 @@ from tests.browser.test_pages import DEVICES
 
 
 @pytest.fixture
-def engine(city_url):
+def ranked(city_url, city_engine):
     """The sample city, ranked."""
-    engine = database.engine(city_url)
     settings = Settings(database_url=city_url)
-    with Session(engine) as session:
+    with Session(city_engine) as session:
         rank(session, settings, datetime.now(settings.zone))
         session.commit()
-    yield engine
-    engine.dispose()
+    return city_engine
 
 
 def check(page):
@@ -39,7 +36,7 @@ def check(page):
     page.set_viewport_size(DEVICES["desk"]["viewport"])
 
 
-def test_a_planner_goes_from_a_budget_to_issued_orders(city_url, engine, signed_in_page):
+def test_a_planner_goes_from_a_budget_to_issued_orders(city_url, ranked, signed_in_page):
     page = signed_in_page(Role.ADMINISTRATOR, **DEVICES["desk"])
     page.context.witness.expect("409")
     page.goto("/desk/crews")
@@ -75,7 +72,7 @@ def test_a_planner_goes_from_a_budget_to_issued_orders(city_url, engine, signed_
     page.goto(f"/desk/plans/{id}")
     page.get_by_role("button", name="Make the routes").click()
     expect(page.get_by_text("Routes are being made")).to_be_visible()
-    solve_by_job(engine, Settings(database_url=city_url), id)
+    solve_by_job(ranked, Settings(database_url=city_url), id)
     # The page asks by itself.
     expect(page.get_by_text("Routes are being made")).to_have_count(0)
     page.locator("#routes table a").first.click()
