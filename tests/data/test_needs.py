@@ -573,16 +573,26 @@ def test_two_who_report_one_light_at_once_make_one_outage(engine):
         assert first.scalar(select(func.count()).select_from(NeedReport)) == 2
 
 
-def test_a_report_of_a_block_takes_its_needs_in_the_order_in_which_staff_do(engine):
+ROW = [beside(IN_EASTSIDE, 10, 100 * n) for n in range(2)]
+
+
+def reports_of_a_row(engine, places):
+    """Stand two lights, and report those at some places; the ids of the reports."""
     with Session(engine) as session:
         found_city(session)
-        row = [beside(IN_EASTSIDE, 10, 100 * n) for n in range(2)]
-        for number, place in enumerate(row):
+        for number, place in enumerate(ROW):
             session.execute(insert(StreetLight).values(pole_id=f"K{number}", geom=point(place)))
-        asking = [send(session, new(at=place)) for place in reversed(row)]
+        asking = [send(session, new(at=place)) for place in places]
         session.commit()
+    return asking
+
+
+def confirm_while_the_stretch_is_reported(engine, asking, hold=()):
+    """Confirm reports one after the other, while a neighbour reports both lights as dark at once."""
     stretch = LineString([beside(IN_EASTSIDE, 10, -10), beside(IN_EASTSIDE, 10, 110)])
     with Session(engine) as first, Session(engine) as second:
+        if hold:
+            work.hold(first, hold)
         moved(first, asking[0], Status.CONFIRMED)
         with ThreadPoolExecutor(1) as other:
             waiting = other.submit(send, second, new(at=stretch), key="stretch")
@@ -595,23 +605,10 @@ def test_a_report_of_a_block_takes_its_needs_in_the_order_in_which_staff_do(engi
         assert first.scalar(select(func.count()).select_from(NeedReport)) == 4
 
 
+def test_a_report_of_a_block_takes_its_needs_in_the_order_in_which_staff_do(engine):
+    confirm_while_the_stretch_is_reported(engine, reports_of_a_row(engine, ROW[::-1]))
+
+
 def test_who_holds_reports_and_who_reports_a_block_take_turns(engine):
-    with Session(engine) as session:
-        found_city(session)
-        row = [beside(IN_EASTSIDE, 10, 100 * n) for n in range(2)]
-        for number, place in enumerate(row):
-            session.execute(insert(StreetLight).values(pole_id=f"K{number}", geom=point(place)))
-        asking = [send(session, new(at=place)) for place in row]
-        session.commit()
-    stretch = LineString([beside(IN_EASTSIDE, 10, -10), beside(IN_EASTSIDE, 10, 110)])
-    with Session(engine) as first, Session(engine) as second:
-        work.hold(first, asking)
-        moved(first, asking[1], Status.CONFIRMED)
-        with ThreadPoolExecutor(1) as other:
-            waiting = other.submit(send, second, new(at=stretch), key="stretch")
-            sleep(0.3)
-            moved(first, asking[0], Status.CONFIRMED)
-            first.commit()
-            waiting.result()
-        second.commit()
-        assert first.scalars(select(Need.status)).all() == ["confirmed"] * 2
+    asking = reports_of_a_row(engine, ROW)
+    confirm_while_the_stretch_is_reported(engine, asking[::-1], hold=asking)
