@@ -31,11 +31,20 @@ async function takeOver() {
 
 self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
 
+/** Forgets all pages: whoever has this phone was signed out elsewhere, or may not see them any more. */
+async function forget(cache) {
+  const kept = (await cache.keys()).filter(({ url }) => PAGE.test(new URL(url).pathname));
+  await Promise.all(kept.map((page) => cache.delete(page)));
+}
+
 /** A page from the site, or the kept one where the site does not answer. */
 async function pageOf(request, path) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(path);
-  const fresh = fetch(request);
+  const fresh = fetch(request).then(async (response) => {
+    if (response.status === 401 || response.status === 403) await forget(cache);
+    return response;
+  });
   if (!kept) return fresh;
   const late = new Promise((resolve) => setTimeout(() => resolve(kept), PATIENCE));
   const answered = fresh.then((response) => (response.status >= 500 ? kept : response)).catch(() => kept);

@@ -178,6 +178,20 @@ def test_marks_without_a_connection_arrive_once_and_conflicts_are_named(
     expect(page.get_by_text("Your step is stored.")).to_be_visible()
     page.goto("/desk/orders")
     check(page)
+
+    # Signed out elsewhere, as of a phone that is lost, it forgets the route once it hears of that.
+    kept = {path for path in page.evaluate(CACHED) if path.startswith("/crew/")}
+    assert kept == {"/crew/", path}
+    cookies = context.cookies()
+    context.clear_cookies()
+    context.witness.expect("status of 401")
+    page.goto("/crew/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in first")
+    assert [path for path in page.evaluate(CACHED) if path.startswith("/crew/")] == []
+    context.add_cookies(cookies)
+    page.goto(path)
+    expect(page.locator(".crew")).to_have_attribute("data-kept", "")
+    page.goto("/desk/orders")
     page.locator(".site-menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
