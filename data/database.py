@@ -11,9 +11,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -91,6 +92,26 @@ def _still_there(
         connection.rollback()
     except psycopg.Error as error:
         raise DisconnectionError from error  # upon which the pool opens another
+
+
+def name_visitor(session: Session, person_id: int | None, *, strong: bool) -> None:
+    """Tell the store who asks, until the transaction ends: its own rules go by that.
+
+    Parameters
+    ----------
+    session : Session
+    person_id : int or None
+        None for nobody in particular.
+    strong : bool
+        Whether that person has signed in with two factors.
+    """
+    session.execute(
+        text(
+            "SELECT set_config('porchlight.person', :person, true), "
+            "set_config('porchlight.strong', :strong, true)"
+        ),
+        {"person": "" if person_id is None else str(person_id), "strong": str(strong).lower()},
+    )
 
 
 def _config(bound: Engine) -> Config:

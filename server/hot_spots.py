@@ -1025,10 +1025,4 @@ def _in_the_name_of(session: Session, person_id: int | None) -> None:
     The rights under which the answer is kept are compared after that: a weak sign-in has none.
     """
     session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
-    session.execute(
-        text(
-            "SELECT set_config('porchlight.person', :person, true), "
-            "set_config('porchlight.strong', 'true', true)"
-        ),
-        {"person": "" if person_id is None else str(person_id)},
-    )
+    database.name_visitor(session, person_id, strong=True)

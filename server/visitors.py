@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fastapi import Request, Response
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from data import database
 from data.queries import sign_ins
 from data.queries.sign_ins import SignedIn
 from geo.kinds import Kind
@@ -138,16 +138,7 @@ def forget(request: Request, response: Response) -> None:
 def name_visitor(session: Session, visitor: Visitor) -> None:
     """Tell the store who asks, for this transaction: its own rules go by that."""
     if visitor.signed_in is not None:
-        session.execute(
-            text(
-                "SELECT set_config('porchlight.person', :person, true), "
-                "set_config('porchlight.strong', :strong, true)"
-            ),
-            {
-                "person": str(visitor.signed_in.person_id),
-                "strong": str(visitor.signed_in.strong).lower(),
-            },
-        )
+        database.name_visitor(session, visitor.signed_in.person_id, strong=visitor.signed_in.strong)
 
 
 def require(request: Request, visitor: Visitor, roles: Iterable[Role] = ()) -> None:

@@ -11,9 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BeforeValidator, Field
 from shapely import Polygon
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from data import database
 from data.models import Pace
 from data.queries import follows
 from data.queries.follows import Followed, Named, Subject
@@ -315,13 +315,7 @@ def _by_token(
             _("Not found"),
             _("This link is not whole. Copy all of it from the e-mail, or sign in."),
         )
-    session.execute(
-        text(
-            "SELECT set_config('porchlight.person', :person, true), "
-            "set_config('porchlight.strong', 'false', true)"
-        ),
-        {"person": str(found[1])},
-    )
+    database.name_visitor(session, found[1], strong=False)
     return found
 
 

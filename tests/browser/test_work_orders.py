@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
+from data import database
 from data.models import Crew, Depot, Need, WorkOrder, WorkOrderEvent
 from data.queries import sign_ins, work_orders
 from data.queries.work import Worker
@@ -39,13 +40,7 @@ def route(city_engine):
     day = datetime.now(ZoneInfo("America/Chicago")).date()
     with Session(city_engine) as session:
         admin = person(session, Role.ADMINISTRATOR)
-        session.execute(
-            text(
-                "SELECT set_config('porchlight.person', :id, true), "
-                "set_config('porchlight.strong', 'true', true)"
-            ),
-            {"id": str(admin)},
-        )
+        database.name_visitor(session, admin, strong=True)
         yard = session.scalar(
             insert(Depot)
             .values(name="Browser yard", geom="SRID=4326;POINT(-94.56 39.06)")
@@ -128,12 +123,7 @@ def test_marks_without_a_connection_arrive_once_and_conflicts_are_named(
 
     # Meanwhile the desk hears of the third stop by phone, and of the first answer nothing is heard.
     with Session(city_engine) as session:
-        session.execute(
-            text(
-                "SELECT set_config('porchlight.person', :id, true), set_config('porchlight.strong', 'true', true)"
-            ),
-            {"id": str(worker.person_id)},
-        )
+        database.name_visitor(session, worker.person_id, strong=True)
         fixed = Wanted(State.DONE, Outcome.FIXED)
         work_orders.step(session, worker, orders[2], fixed, by=Party.FIELD)
         session.commit()

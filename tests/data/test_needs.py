@@ -515,13 +515,7 @@ def test_staff_read_the_needs_of_their_kinds_and_districts(session, city, needs)
             session.execute(insert(RoleGrant).values(person_id=person, role=role, **scope))
         nested = session.begin_nested()
         session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
-        session.execute(
-            text(
-                "SELECT set_config('porchlight.person', :person, true), "
-                "set_config('porchlight.strong', :strong, true)"
-            ),
-            {"person": str(person), "strong": str(strong).lower()},
-        )
+        database.name_visitor(session, person, strong=strong)
         found = session.scalars(text("SELECT category_code FROM need ORDER BY id")).all()
         made_of = session.scalar(text("SELECT count(*) FROM need_report"))
         assert made_of == len(found)

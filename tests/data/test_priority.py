@@ -36,13 +36,7 @@ def asked(session):
     def ask(statement, person_id=None, strong=True):
         with session.begin_nested() as nested:
             session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
-            session.execute(
-                text(
-                    "SELECT set_config('porchlight.person', :person, true), "
-                    "set_config('porchlight.strong', :strong, true)"
-                ),
-                {"person": str(person_id or ""), "strong": str(strong).lower()},
-            )
+            database.name_visitor(session, person_id, strong=strong)
             found = session.execute(statement).all() if statement.is_select else []
             if statement.is_insert:
                 session.execute(statement)

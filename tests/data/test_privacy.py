@@ -39,13 +39,7 @@ def web(session):
         nested = session.begin_nested()
         try:
             session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
-            session.execute(
-                text(
-                    "SELECT set_config('porchlight.person', :person, true), "
-                    "set_config('porchlight.strong', :strong, true)"
-                ),
-                {"person": str(person_id or ""), "strong": str(strong).lower()},
-            )
+            database.name_visitor(session, person_id, strong=strong)
             return session.execute(text(query), values).all()
         finally:
             nested.rollback()

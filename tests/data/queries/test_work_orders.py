@@ -56,18 +56,12 @@ def acting(session):
     @contextmanager
     def act(person_id, strong=True):
         session.execute(text(f"SET LOCAL ROLE {database.WEB_ROLE}"))
-        session.execute(
-            text(
-                "SELECT set_config('porchlight.person', :person, true), "
-                "set_config('porchlight.strong', :strong, true)"
-            ),
-            {"person": str(person_id), "strong": str(strong).lower()},
-        )
+        database.name_visitor(session, person_id, strong=strong)
         try:
             yield
         finally:
             session.execute(text("RESET ROLE"))
-            session.execute(text("SELECT set_config('porchlight.person', '', true)"))
+            database.name_visitor(session, None, strong=False)
 
     return act
 
