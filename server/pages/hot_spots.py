@@ -88,9 +88,6 @@ router = APIRouter(prefix="/hotspots", dependencies=[Depends(own_site)], include
 
 LAYERS = (Reports, StreetLights, BlockWatches, ServiceLocations, PoliceIncidents)
 
-CITY_ROLES = (Role.LIAISON, Role.STAFF, Role.ADMINISTRATOR)
-"""Roles that see exact places, and may ask what they like."""
-
 CHOSEN_BY = {
     AreaLayer.PATROL_DIVISION: "patrol",
     AreaLayer.COUNCIL_DISTRICT: "district",
