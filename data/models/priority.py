@@ -142,6 +142,5 @@ class NeedRank(Base):
         ),
         CheckConstraint("score BETWEEN 0 AND 100", name="score_is_in_points"),
         CheckConstraint("cardinality(parts) = cardinality(levels)", name="parts_have_levels"),
-        Index(None, "kind", "rank"),
         Index(None, "rank"),
     )

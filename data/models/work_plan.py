@@ -4,7 +4,7 @@ from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -174,7 +174,6 @@ class WorkPlan(Base):
         CheckConstraint(
             "(asked IS NULL) = (asked_at_version IS NULL)", name="asked_names_its_version"
         ),
-        Index(None, "at"),
     )
 
 
