@@ -36,6 +36,14 @@ def fits(page, path):
         assert wide <= width, f"{path} scrolls sideways at {width} px"
 
 
+HEADS_ARE_WHOLE = """() => [...document.querySelectorAll("thead .priority-number")].every((head) => {
+    const words = document.createRange();
+    words.selectNodeContents(head);
+    const lines = new Set([...words.getClientRects()].map(({ top }) => top));
+    return lines.size <= head.innerText.trim().split(/\\s+/).length;
+})"""
+
+
 def test_an_administrator_reads_why_tries_other_weights_and_publishes_them(signed_in_page, third):
     page = signed_in_page(Role.ADMINISTRATOR, **DEVICES["phone"], locale=LANGUAGES["en"])
     page.goto(f"/desk/needs/{third}")
@@ -54,6 +62,11 @@ def test_an_administrator_reads_why_tries_other_weights_and_publishes_them(signe
     expect(page.get_by_role("heading", name=re.compile("of the first 20 would be"))).to_be_visible()
     expect(page.get_by_role("heading", name="Neighbourhoods that gain or lose")).to_be_visible()
     fits(page, "/desk/what-if")
+    page.goto(f"{page.url}&lang=es")
+    expect(page.get_by_role("heading", name="Vecindarios que ganan o pierden")).to_be_visible()
+    fits(page, "/desk/what-if?lang=es")
+    assert page.evaluate(HEADS_ARE_WHOLE)
+    page.goto(page.url.replace("lang=es", "lang=en"))
 
     page.get_by_label("Why, for everybody to read").fill("Oldest first for a season.")
     page.get_by_label("Name under it").fill("Public Works")
@@ -65,3 +78,10 @@ def test_an_administrator_reads_why_tries_other_weights_and_publishes_them(signe
     page.goto("/priorities?lang=es")
     expect(page.get_by_role("heading", name="Qué repara primero la ciudad")).to_be_visible()
     fits(page, "/priorities?lang=es")
+
+
+def test_without_javascript_no_empty_map_is_shown(signed_in_page, third):
+    page = signed_in_page(Role.ADMINISTRATOR, **DEVICES["phone"], java_script_enabled=False)
+    page.goto(f"/desk/needs/{third}")
+    expect(page.locator(".need-parts")).to_be_visible()
+    expect(page.locator(".report-map")).to_be_hidden()

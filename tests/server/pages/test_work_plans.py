@@ -120,6 +120,7 @@ def test_a_plan_is_chosen_within_its_budget_and_says_what_it_costs_and_leaves(
     assert "4 items of 6 for $1,200." in shown
     assert "From the top of the list" in shown
     assert "Oldest first" in shown
+    assert 'class="pick-stage wplan-map" data-needs-script' in shown
     # Crew time is left over; money is what binds.
     assert re.search(r"Money</th><td>[\d.]+ % more", shown)
     assert re.search(r"Crew time</th><td>no more", shown)
