@@ -91,7 +91,7 @@ def send_report(request: Request, body: ReportIn) -> Response:
             if not submitted.replayed:
                 limits.count_stored(request, session, limits.reports_from_address(request))
         except Refused as refused:
-            _refuse(refused, language)
+            _refuse(refused, body, language)
         except limits.TooMany as error:
             raise limits.too_many(request, error) from error
         except KeyReused as error:
@@ -197,12 +197,22 @@ def _key_reused(error: KeyReused, language: Language) -> Problem:
     )
 
 
-def _refuse(refused: Refused, language: Language) -> NoReturn:
+_CONTACT = frozenset({"name", "email", "phone"})
+
+
+def _member(field: str, body: ReportIn) -> str:
+    """Give the member of the body that a fault is about."""
+    if field == "street_light":
+        return "attribute/pole" if body.street_light_id is None else "street_light_id"
+    return f"contact/{field}" if field in _CONTACT else field
+
+
+def _refuse(refused: Refused, body: ReportIn, language: Language) -> NoReturn:
     _ = language.gettext
     errors = []
     for fault in refused.faults:
         error: dict[str, Any] = {
-            "pointer": f"body/{fault.field}",
+            "pointer": f"body/{_member(fault.field, body)}",
             "code": fault.code,
             "detail": fault.message,
         }

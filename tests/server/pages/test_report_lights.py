@@ -291,4 +291,7 @@ def test_a_repetition_gets_its_answer_though_the_pole_is_gone_since(client, engi
 def test_a_program_is_told_what_is_wrong_with_a_light(client, poles, body, code):
     answer = api(client, **body)
     assert answer.status_code == 422
-    assert [error["code"] for error in answer.json()["errors"]] == [code]
+    (error,) = answer.json()["errors"]
+    assert error["code"] == code
+    member = "street_light_id" if "street_light_id" in body else "attribute/pole"
+    assert error["pointer"] == f"body/{member if 'attribute' in body else 'place'}"
