@@ -64,6 +64,7 @@ def is_working_day(day: date) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)  # lists ask it of the same few days, row after row
 def target_day(reported_on: date, working_days: int) -> date:
     """Give the day by which something is expected.
 

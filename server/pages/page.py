@@ -3,10 +3,12 @@
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal
 from fastapi import Request
@@ -40,7 +42,7 @@ def asset(path: str) -> str:
 @pass_context
 def _day(context: Context, moment: datetime | date) -> str:
     local = moment.astimezone(context["time_zone"]) if isinstance(moment, datetime) else moment
-    return str(format_date(local, "medium", locale=context["language"].locale))
+    return _date(local.date() if isinstance(local, datetime) else local, context["language"].locale)
 
 
 @pass_context
@@ -60,17 +62,33 @@ def _ago(context: Context, moment: datetime) -> Markup:
 
 @pass_context
 def _number(context: Context, value: float) -> str:
-    return str(format_decimal(value, locale=context["language"].locale))
+    return _decimal(value, context["language"].locale)
+
+
+# Babel reads its pattern anew for each number and each day, of which lists have hundreds.
+@lru_cache(maxsize=4096)
+def _decimal(value: float, locale: Locale) -> str:
+    return str(format_decimal(value, locale=locale))
+
+
+@lru_cache(maxsize=4096)
+def _date(day: date, locale: Locale) -> str:
+    return str(format_date(day, "medium", locale=locale))
 
 
 @pass_context
-def _gettext(context: Context, message: str) -> str:
-    return str(context["language"].gettext(message))
+def _gettext(context: Context, message: str, /, **values: object) -> str:
+    return _filled(context, context["language"].gettext(message), values)
 
 
 @pass_context
-def _ngettext(context: Context, one: str, many: str, n: int) -> str:
-    return str(context["language"].ngettext(one, many, n))
+def _ngettext(context: Context, one: str, many: str, n: int, /, **values: object) -> str:
+    return _filled(context, context["language"].ngettext(one, many, n), {"num": n, **values})
+
+
+def _filled(context: Context, words: str, values: Mapping[str, object]) -> str:
+    said = Markup(words) if context.eval_ctx.autoescape else words  # noqa: S704 (our own words; values are escaped)
+    return said % values if "%" in words else said
 
 
 def environment() -> Environment:
@@ -81,11 +99,9 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    made.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.filters |= {"day": _day, "moment": _moment, "ago": _ago, "number": _number}
-    made.globals |= {"asset": asset}
+    made.globals |= {"asset": asset, "_": _gettext, "ngettext": _ngettext}
     return made
 
 
