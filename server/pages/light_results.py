@@ -78,9 +78,10 @@ class Shown:
 
 
 class Results(TypedDict):
-    """What the page shows."""
+    """What the page shows: the latest seasons down to one that is told of, and folded those before."""
 
-    seasons: Sequence[Shown]
+    latest: Sequence[Shown]
+    earlier: Sequence[Shown]
     verdicts: Mapping[str, Mapping[str, str]]
     meanings: Mapping[str, str]
     around: Mapping[str, str]
@@ -106,10 +107,11 @@ def read_results(request: Request, session: Reading, settings: Chosen, at: AtDes
     for one in light_results.results(session):
         kept.setdefault(one.fixed_from, one)
     every = [*seasons(session, settings.zone, settings.today())]
+    shown = [Shown(_name(season, spoken), season, kept.get(season.first)) for season in every[::-1]]
+    told = next((at for at, one in enumerate(shown, 1) if one.kept), len(shown))
     context = Results(
-        seasons=[
-            Shown(_name(season, spoken), season, kept.get(season.first)) for season in every[::-1]
-        ],
+        latest=shown[:told],
+        earlier=shown[told:],
         verdicts={
             source.value: {outcome.value: words for outcome, words in by_outcome.items()}
             for source, by_outcome in VERDICTS.items()

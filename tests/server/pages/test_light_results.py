@@ -99,5 +99,27 @@ def test_it_is_told_to_those_who_fix_and_to_nobody_else(client, engine, city):
     assert "Too few reports at night to tell" in shown
     assert "1 light was compared." in shown
     assert "Told from" in shown
+    latest, folded = shown.split("Earlier seasons")
+    assert "Too few reports at night to tell" not in folded.partition("</details>")[2]
+    assert latest.count("1 light was fixed.") + latest.count("0 lights were fixed.") == 1
     signed_in(client, engine, cleanup)
     assert "Too few reports" not in client.get("/desk/results", headers=PAGE).text
+
+
+def test_where_none_were_expected_no_fall_is_asked_for(client, engine, city):
+    find_by_job(engine, ZONE)
+    with Session(engine) as session:
+        session.execute(text("ALTER TABLE light_result DISABLE TRIGGER USER"))
+        session.execute(
+            text(
+                "UPDATE light_result SET found = jsonb_set(found, '{sources,reports,expected}', '0.01') "
+                "WHERE found #> '{sources,reports,expected}' IS NOT NULL"
+            )
+        )
+        session.execute(text("ALTER TABLE light_result ENABLE TRIGGER USER"))
+        administrator = person(session, Role.ADMINISTRATOR)
+        session.commit()
+    signed_in(client, engine, administrator)
+    shown = client.get("/desk/results", headers=PAGE).text
+    assert "None were expected after the repairs" in shown
+    assert "Expected were" not in shown
