@@ -209,17 +209,13 @@ def _offered(session: Session, kind: Kind, typed: Mapping[str, str] | None = Non
     )
 
 
-class DeskPage(Choosable):
-    """What the desk shows."""
+class Queue(Choosable):
+    """What the queue shows."""
 
-    atlas: Atlas
     items: Sequence[QueueItem]
     counts: Counts
     kind: Kind
-    kinds: Mapping[Kind, str]
     states: Mapping[Status, str]
-    categories: Sequence[Category]
-    areas: Mapping[str, Sequence[Named]]
     orders: Mapping[Order, str]
     query: DeskQuery
     run: DarkRun | None
@@ -231,6 +227,15 @@ class DeskPage(Choosable):
     fault: str
     picked: frozenset[int]
     most_exported: int
+
+
+class DeskPage(TypedDict):
+    """What the desk shows around its queue."""
+
+    atlas: Atlas
+    kinds: Mapping[Kind, str]
+    categories: Sequence[Category]
+    areas: Mapping[str, Sequence[Named]]
 
 
 @router.get("")
@@ -257,15 +262,11 @@ def _shown(
     query = query.model_copy(update={"kind": kind})
     chosen = query.chosen(kind, settings, work.targets(session))
     items, more = desk.queue(session, chosen, limit=LISTED, after=cursor_of(query.after))
-    context = DeskPage(
-        atlas=_atlas(session, settings, spoken.code),
+    context = Queue(
         items=items,
         counts=desk.counts(session, chosen),
         kind=kind,
-        kinds={one: KINDS[one] for one in at.kinds},
         states=STATES[kind],
-        categories=[category for category in CATEGORIES if category.kind is kind],
-        areas={AREAS[layer]: areas.named(session, layer) for layer in _CHOSEN_BY},
         orders=ORDERS,
         query=query,
         run=desk.dark_run(session, query.run) if query.run is not None else None,
@@ -279,10 +280,25 @@ def _shown(
         most_exported=MOST_EXPORTED,
         **_offered(session, kind, typed),
     )
-    shown = page(request, "desk.html", context, status=422 if fault else 200)
+    if _part_asked(request):
+        shown = page(request, "desk_queue.html", context)
+    else:
+        around = DeskPage(
+            atlas=_atlas(session, settings, spoken.code),
+            kinds={one: KINDS[one] for one in at.kinds},
+            categories=[category for category in CATEGORIES if category.kind is kind],
+            areas={AREAS[layer]: areas.named(session, layer) for layer in _CHOSEN_BY},
+        )
+        shown = page(request, "desk.html", {**context, **around}, status=422 if fault else 200)
     # The last thing: from it until the end of the transaction others wait who write to the log.
     _log(session, at, "desk.read", [item.id for item in items])
     return shown
+
+
+def _part_asked(request: Request) -> bool:
+    """Tell whether a script puts the queue into the page that it has, after a filter or a step back."""
+    headers = request.headers
+    return headers.get("HX-Target") == "queue" or "HX-History-Restore-Request" in headers
 
 
 def _log(session: Session, at: Planner, action: str, ids: Sequence[int]) -> None:

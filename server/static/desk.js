@@ -89,5 +89,18 @@ if (choice) {
   show("list");
 }
 
+/** Has the form of filters say what the address says again, after a step back. */
+function fill() {
+  const asked = new URLSearchParams(location.search);
+  for (const field of document.querySelector(".desk-filters form").elements) {
+    if (field.type === "checkbox") field.checked = asked.has(field.name);
+    else if (field.matches("select, [type=search]")) field.value = asked.get(field.name) ?? "";
+  }
+}
+
 document.body.addEventListener("htmx:afterSettle", tell);
+document.body.addEventListener("htmx:historyRestore", () => {
+  fill();
+  tell();
+});
 tell();

@@ -11,9 +11,9 @@ for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   });
 }
 
-// Of a part that was loaded anew its first line is said, not all of it.
+// Of a part that was loaded anew its first line is said, not all of it. A step back names no part.
 document.body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
-  const status = document.querySelector(`[data-says="${target.id}"]`);
+  const status = target && document.querySelector(`[data-says="${target.id}"]`);
   if (status) status.textContent = target.firstElementChild?.textContent.replace(/\s+/g, " ") ?? "";
 });
 

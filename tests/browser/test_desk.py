@@ -58,6 +58,25 @@ def test_a_morning_of_triage_by_keys_and_in_bulk(signed_in_page):
         page.locator("#status").select_option("confirmed")
     expect(page).to_have_url(re.compile("status=confirmed"))
     expect(page.locator("[data-desk-list] .status").first).to_have_text("Confirmed dark")
+    # A layer that is turned off stays off in the address of each queue; a step back finds list, form and map as they were.
+    page.get_by_role("button", name="Layers and legend").click()
+    page.get_by_role("checkbox", name="Dark stretches").uncheck()
+    expect(page).to_have_url(re.compile("status=confirmed.*layers=needs$"))
+    page.locator("#order").select_option("oldest")
+    expect(page).to_have_url(re.compile("order=oldest.*layers=needs$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("status=confirmed.*layers=needs$"))
+    expect(page.locator("#order")).to_have_value("")
+    expect(page.locator("[data-desk]")).to_have_attribute(
+        "data-desk", re.compile("^((?!order).)*$")
+    )
+    assert page.evaluate("sessionStorage.getItem('htmx-history-cache')") is None
+    moved = page.locator(".leaflet-map-pane").get_attribute("style")
+    assert moved, "the map is as dead as a copy of its markup"
+    page.goto(page.url)
+    page.get_by_role("button", name="Layers and legend").click()
+    expect(page.get_by_role("checkbox", name="Dark stretches")).not_to_be_checked()
+
     page.locator("#q").press_sequentially("jxk")
     expect(page.locator("#q")).to_have_value("jxk")
     assert ticked(page) == []

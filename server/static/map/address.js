@@ -37,3 +37,15 @@ export function write(map, layers, filters) {
   // Commas are allowed here and make the link easier to read.
   history.replaceState(history.state, "", `?${query.toString().replaceAll("%2C", ",")}`);
 }
+
+/** The names of the layers that are on. */
+export const namesOn = (map, layers) =>
+  layers.filter((layer) => map.hasLayer(layer)).map(({ config: { name } }) => name);
+
+/** Has these layers on, and no others. */
+export function turnOn(map, layers, names) {
+  for (const layer of layers) {
+    const wanted = names.includes(layer.config.name);
+    if (wanted !== map.hasLayer(layer)) wanted ? layer.addTo(map) : layer.remove();
+  }
+}

@@ -1,7 +1,7 @@
 // Brings the parts of a map together. Folium's script makes the map, its layers and its controls by
 // calling what is exported here.
 
-import { read, write } from "porchlight/address.js";
+import { namesOn, read, turnOn, write } from "porchlight/address.js";
 import { baseLayer } from "porchlight/base.js";
 import { boundary } from "porchlight/boundary.js";
 import { deskView } from "porchlight/desk.js";
@@ -235,19 +235,12 @@ function sharedView(map, layers, { grounds, words }, notices) {
       new CustomEvent("porchlight:view", { detail: { bbox: bounds, filters: state.filters.toString() } }),
     );
   };
-  const shown = () => layers.filter((layer) => map.hasLayer(layer)).map(({ config: { name } }) => name);
   const moved = debounced(() => {
-    write(map, shown(), state.filters);
+    write(map, namesOn(map, layers), state.filters);
     state.tell();
   });
-  const toggle = (names) => {
-    for (const layer of layers) {
-      const wanted = names.includes(layer.config.name);
-      if (wanted !== map.hasLayer(layer)) wanted ? layer.addTo(map) : layer.remove();
-    }
-  };
   const restore = ({ view, layers: names, filters }) => {
-    if (names) toggle(names);
+    if (names) turnOn(map, layers, names);
     if (view) map.setView(view.center, view.zoom, { animate: false });
     fillForm(form, filters);
     state.filters = filtersIn(form); // without what the form does not know

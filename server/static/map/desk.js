@@ -1,14 +1,49 @@
 // The map of the desk beside its queue: it draws what the queue lists, under the same filters, and goes
 // where somebody looks in the list.
 
+import { namesOn, read, turnOn } from "porchlight/address.js";
+
 const CLOSE = 16; // the zoom at which a light stands apart from its neighbours
 const EDGE = [48, 48]; // pixels between a place and the edge of the map
 
 const queue = () => document.querySelector("[data-desk]");
 const place = ({ dataset }) => [Number(dataset.lat), Number(dataset.lon)];
 
+/** Keeps in the address which layers are on, once somebody has chosen: in that of every queue gone to from here. */
+function layersInAddress(map, layers) {
+  let chosen = false;
+  const within = (address) => {
+    const url = new URL(address, location.href);
+    if (chosen) url.searchParams.set("layers", namesOn(map, layers).join(","));
+    return url.href.replaceAll("%2C", ",");
+  };
+  const keep = () => history.replaceState(history.state, "", within(location.href));
+  const restore = () => {
+    const { layers: names } = read();
+    if (!names) return;
+    chosen = true;
+    turnOn(map, layers, names);
+  };
+  restore();
+  map.on("overlayadd overlayremove", () => {
+    chosen = true;
+    keep();
+  });
+  document.body.addEventListener("htmx:pushedIntoHistory", keep);
+  document.body.addEventListener("htmx:historyRestore", restore);
+  document.addEventListener(
+    "click",
+    ({ target }) => {
+      const link = target.closest?.('.desk a[href^="/desk?"]');
+      if (link) link.href = within(link.href);
+    },
+    true,
+  );
+}
+
 /** The filters of the queue; `onfilters` is called when these are others. */
-export function deskView(map) {
+export function deskView(map, layers) {
+  layersInAddress(map, layers);
   const state = { filters: new URLSearchParams(queue().dataset.desk), onfilters: () => {} };
 
   /** Goes to all that is listed on this page of the queue. */
@@ -17,13 +52,15 @@ export function deskView(map) {
     if (listed.length) map.fitBounds(listed, { padding: EDGE, maxZoom: CLOSE, animate: false });
   }
 
-  document.body.addEventListener("htmx:afterSettle", () => {
+  const listed = () => {
     const filters = new URLSearchParams(queue().dataset.desk);
     if (filters.toString() === state.filters.toString()) return;
     state.filters = filters;
     state.onfilters();
     goToList();
-  });
+  };
+  document.body.addEventListener("htmx:afterSettle", listed);
+  document.body.addEventListener("htmx:historyRestore", listed);
   document.addEventListener("focusin", ({ target }) => {
     const row = target.closest?.("[data-desk] [data-lat]");
     if (row && !map.getBounds().pad(-0.1).contains(place(row))) map.panTo(place(row));

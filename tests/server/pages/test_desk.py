@@ -198,6 +198,7 @@ class TestQueue:
         assert poles(queue(staff, "?overdue=1")) == ["P4"]
         shown = queue(staff)
         assert "1 overdue" in shown
+        assert "0 peligrosos" in queue(staff, "?lang=es")
 
     @pytest.mark.parametrize(
         ("query", "found"),
@@ -253,6 +254,15 @@ class TestQueue:
         monkeypatch.setattr("data.queries.desk._FEW", 1)
         monkeypatch.setattr("data.queries.desk._NEXT_RANKS", 2)
         assert poles(queue(staff, "?q=norton")) == [f"P{at}" for at in range(LIGHTS)]
+
+    def test_a_script_that_has_the_page_gets_the_queue_alone(self, staff):
+        for asking in ({"HX-Target": "queue"}, {"HX-History-Restore-Request": "true"}):
+            part = staff.get("/desk?q=p3", headers=PAGE | {"HX-Request": "true"} | asking).text
+            assert part.startswith('<div id="queue"')
+            assert poles(part) == ["P3"]
+            assert "Norton" in part
+            for word in ("<html", "leaflet", 'name="area"'):
+                assert word not in part
 
     def test_an_area_keeps_to_what_lies_in_it(self, staff, city):
         assert len(poles(queue(staff, f"?area={city.eastside}"))) == LIGHTS
