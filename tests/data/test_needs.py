@@ -200,6 +200,15 @@ def test_a_report_that_comes_to_nothing_leaves_the_light_as_it_was(session, ligh
     assert status_of(session, pole) == "fixed"
 
 
+def test_of_a_light_everybody_reads_how_many_open_reports_there_are(session, light):
+    light()
+    lead, again, held, declined = (send(session, new()) for _ in range(4))
+    merge(session, again, lead)
+    moved(session, held, Status.HELD)
+    moved(session, declined, Status.DECLINED)
+    assert session.scalar(text("SELECT reports FROM street_light_need")) == 2
+
+
 def test_a_light_that_is_not_fixed_after_all_is_the_same_outage_again(session, light, needs):
     light()
     report = send(session, new())

@@ -562,7 +562,7 @@ GRANT SELECT (street_light_id) ON report TO {WEB};
 CREATE VIEW street_light_need WITH (security_barrier) AS
 SELECT street_light_id, status, opened_at, (
     SELECT count(*) FROM need_report JOIN report ON report.id = report_id
-    WHERE need_id = need.id AND report.status <> 'held'
+    WHERE need_id = need.id AND report.status = ANY ({OPEN} || 'duplicate'::report_status)
 ) AS reports
 FROM need WHERE closed_at IS NULL AND street_light_id IS NOT NULL;
 CREATE VIEW report_light WITH (security_barrier) AS
