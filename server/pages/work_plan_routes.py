@@ -70,6 +70,11 @@ class RouteStop:
         """The need that the crew comes to."""
         return self.job.first
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left to do there."""
+        return any(need.is_open for need in self.job.needs)
+
 
 @dataclass(frozen=True, slots=True)
 class RouteOfDay:
@@ -140,7 +145,7 @@ def _materials(stops: Sequence[RouteStop], costs: Mapping[str, UnitCost]) -> dic
     """Give what to load for a day."""
     load: dict[str, int] = {}
     for stop in stops:
-        cost = costs.get(stop.job.code)
+        cost = costs.get(stop.job.code) if stop.is_open else None
         for name, count in (cost.materials if cost else {}).items():
             load[name] = load.get(name, 0) + count
     return dict(sorted(load.items()))
@@ -384,6 +389,7 @@ def gpx(name: str, route: RouteOfDay, spoken: Language) -> bytes:
             ", ".join(filter(None, (stop.need.address, *(need.pole for need in stop.job.needs)))),
         )
         for stop in route.stops
+        if stop.is_open
     ]
     for lat, lon, label, where in [*points, points[0]]:
         point = ET.SubElement(rte, "rtept", {"lat": f"{lat:.6f}", "lon": f"{lon:.6f}"})

@@ -336,6 +336,25 @@ def test_crews_get_routes_with_times_and_a_sheet_and_gpx(client, engine, setting
     assert client.get(f"/desk/plans/{made}/routes/7", headers=PAGE).status_code == 404
 
 
+def test_a_route_sends_nobody_to_what_is_closed_by_now(client, engine, settings, made, stored):
+    stop = route(client, engine, settings, stored, made).routes["days"][0]["stops"][0]
+    with Session(engine) as session:
+        session.execute(
+            text("""
+                UPDATE report SET status = 'done', closed_at = now()
+                WHERE id IN (SELECT report_id FROM need_report WHERE need_id = :need)
+            """),
+            {"need": stop},
+        )
+        session.commit()
+    page = client.get(f"/desk/plans/{made}/routes/0", headers=PAGE).text
+    assert page.count("<em>closed</em>") == 1
+    assert "To load: 3 LED head" in page
+    gpx = client.get(f"/desk/plans/{made}/routes/0/route.gpx")
+    assert len(ET.fromstring(gpx.content).findall(".//{*}rtept")) == 5
+    assert client.get(f"/desk/plans/{made}", headers=PAGE).text.count("<em>closed</em>") == 1
+
+
 def test_the_same_plan_has_the_same_routes(client, engine, settings, made, stored):
     first = route(client, engine, settings, stored, made).routes
     assert route(client, engine, settings, stored, made).routes == first
