@@ -18,11 +18,14 @@ from geo.categories import N_
 from geo.kinds import Kind
 from geo.places import plain_text
 from geo.roles import Act, Role, Site
-from server.dependencies import Reading, Who, Writing, own_site
+from layers.atlas import Atlas
+from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.languages import Language
 from server.pages.page import page
+from server.pages.work_plans import marked_atlas
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
+from server.settings import Settings
 from server.spreadsheets import csv_text
 from server.visitors import require
 
@@ -151,6 +154,7 @@ class PoleFile(TypedDict):
     reasons: dict[str, str]
     looked_at_again: bool
     fault: str
+    atlas: Atlas | None
 
 
 @router.get("/{id:int}")
@@ -159,12 +163,14 @@ def pole_file(
     request: Request,
     id: int,
     session: Reading,
+    settings: Chosen,
     keeper: Keeper,
     kind: Literal["", "added", "moved", "gone", "unusable"] = "",
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
 ) -> HTMLResponse:
     """Show what a pole file changes."""
-    return _shown(request, session, id, PoleChangeKind(kind) if kind else None, after=after)
+    asked = PoleChangeKind(kind) if kind else None
+    return _shown(request, session, settings, id, asked, after=after)
 
 
 def _found(request: Request, session: Session, id: int) -> Staged:
@@ -180,6 +186,7 @@ def _found(request: Request, session: Session, id: int) -> Staged:
 def _shown(
     request: Request,
     session: Session,
+    settings: Settings,
     id: int,
     asked: PoleChangeKind | None,
     *,
@@ -187,12 +194,21 @@ def _shown(
     fault: str = "",
 ) -> HTMLResponse:
     found = _found(request, session, id)
+    if "HX-Request" in request.headers and not found.under_way:
+        return HTMLResponse("", headers={"HX-Refresh": "true"})  # its map comes with a page alone
     kind = asked or next(
         (kind for kind in (PoleChangeKind.MOVED, *PoleChangeKind) if found.counts.get(kind)),
         PoleChangeKind.MOVED,
     )
     changes = [*pole_imports.changes(session, id, kind, after=after, limit=SHOWN + 1)]
+    places = [
+        (change.longitude, change.latitude)
+        for change in changes[:SHOWN]
+        if change.longitude is not None and change.latitude is not None
+    ]
+    numbered = kind is not PoleChangeKind.UNUSABLE and not found.under_way
     context = PoleFile(
+        atlas=marked_atlas(places, settings, request.state.language) if numbered else None,
         file=found,
         state=STATES[found.state],
         kinds=KINDS,
@@ -239,6 +255,7 @@ def decide(
     request: Request,
     id: int,
     session: Writing,
+    settings: Chosen,
     keeper: Keeper,
     act: Annotated[str, Form()] = "",
     seen: Annotated[str, Form(pattern="^([0-9a-f]{64})?$")] = "",
@@ -251,7 +268,7 @@ def decide(
         session, id, state, seen=bytes.fromhex(seen), remove_gone=remove_gone
     ):
         fault = _too_late(found, request.state.language)
-        return _shown(request, session, id, None, fault=fault)
+        return _shown(request, session, settings, id, None, fault=fault)
     audit.add(session, keeper, f"poles.{act}", f"pole import {id}", {"remove_gone": remove_gone})
     return RedirectResponse(f"/desk/lights/import/{id}", 303)
 

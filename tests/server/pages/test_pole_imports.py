@@ -123,7 +123,9 @@ def test_what_a_file_changes_is_shown_before_anything_is_changed(staff, engine):
         assert session.scalar(text("SELECT count(*) FROM import_run")) == 0
     moved = staff.get(f"{where}?kind=moved", headers=PAGE).text
     assert "17.3 m" in moved
+    assert "leaflet" in moved
     unusable = staff.get(f"{where}?kind=unusable", headers=PAGE).text
+    assert "leaflet" not in unusable
     assert "it has no place" in unusable
     assert "outside the served area" in unusable
     table = staff.get(f"{where}.csv").text
@@ -139,9 +141,13 @@ def test_exactly_what_was_shown_is_applied_and_asked_lights_stay(staff, engine):
         follow_redirects=False,
     )
     assert sent.status_code == 303
-    assert "Being applied" in staff.get(where, headers=PAGE).text
+    asking = PAGE | {"HX-Request": "true"}
+    polled = staff.get(where, headers=asking)
+    assert "Being applied" in polled.text
+    assert "HX-Refresh" not in polled.headers
     apply_by_job(engine, id)
     apply_by_job(engine, id)
+    assert staff.get(where, headers=asking).headers["HX-Refresh"] == "true"
 
     assert set(poles(engine)) == {"same", "moved", "asked", "new"}
     assert poles(engine)["moved"] == pytest.approx(LON + 0.0012)
