@@ -35,6 +35,7 @@ from geo.priority import (
 from geo.priority import ranks as ranked
 from geo.roles import Role
 from geo.statuses import Status
+from geo.work_orders import holds_need
 from layers.atlas import Atlas, View
 from server.dependencies import Chosen, Reading, Who, Writing, own_site
 from server.languages import Language
@@ -537,6 +538,7 @@ class NeedPage(TypedDict):
     overdue: bool
     due: object
     orders: Sequence[Order]
+    is_held: bool
     reports: Sequence[OrderReport]
     timeline: Sequence[Happened]
     statuses: Mapping[str, str]
@@ -568,6 +570,9 @@ def read_need(
         need.category, need.status, need.opened_at, work.targets(session), settings.zone
     )
     parts, turned_to, count = _explained(session, need, language)
+    orders = [
+        order for one in need.order_ids if (order := work_order_lists.one(session, one)) is not None
+    ]
     context = NeedPage(
         need=need,
         rank=need.rank,
@@ -580,11 +585,8 @@ def read_need(
         kind_name=KINDS[need.kind],
         due=due,
         overdue=due is not None and due < settings.today(),
-        orders=[
-            order
-            for one in need.order_ids
-            if (order := work_order_lists.one(session, one)) is not None
-        ],
+        orders=orders,
+        is_held=any(holds_need(order.state, order.outcome) for order in orders),
         reports=work_order_lists.reports(session, id),
         timeline=ranks.timeline(session, id, language.code),
         statuses=WORK_STATUSES,

@@ -16,6 +16,7 @@ from data.models import (
     Report,
     StreetLight,
     WeightsVersion,
+    WorkOrder,
 )
 from geo.priority import FACTORS, Factor
 from geo.roles import Role
@@ -303,6 +304,19 @@ class TestOneNeed:
         read = words(client.get(f"/desk/needs/{open_}"))
         assert "Once within the last two years." in read
         assert "The same light was fixed before" in read
+
+    def test_that_has_an_order_asks_for_no_other(self, client, needs, become, engine):
+        id = become(Role.STAFF, "lighting")
+        path, ask = f"/desk/needs/{needs[0]}", "Write a work order for it"
+        assert ask in words(client.get(path))
+        with Session(engine) as session:
+            session.execute(
+                insert(WorkOrder).values(need_id=needs[0], service_minutes=30, person_id=id)
+            )
+            session.commit()
+        read = words(client.get(path))
+        assert "Work order 1" in read
+        assert ask not in read
 
     def test_that_is_not_ranked_yet_says_so(self, client, needs, become, engine):
         with Session(engine) as session:
