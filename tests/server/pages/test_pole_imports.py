@@ -124,6 +124,8 @@ def test_what_a_file_changes_is_shown_before_anything_is_changed(staff, engine):
     moved = staff.get(f"{where}?kind=moved", headers=PAGE).text
     assert "17.3 m" in moved
     assert "leaflet" in moved
+    assert '<span class="place-number">1</span>' in moved
+    assert "/report.css" in moved  # the look of the numbers
     unusable = staff.get(f"{where}?kind=unusable", headers=PAGE).text
     assert "leaflet" not in unusable
     assert "it has no place" in unusable
