@@ -138,7 +138,10 @@ function lights() {
     if (target.name === "street_light") show();
   });
   document.querySelector("[data-lights]")?.addEventListener("click", ask);
-  document.addEventListener("htmx:afterSwap", show);
+  // Where they cannot be loaded, those of the place before are not the ones to choose from.
+  for (const answered of ["afterSwap", "responseError", "sendError", "timeout"]) {
+    document.addEventListener(`htmx:${answered}`, show);
+  }
   addEventListener("pageshow", () => (history.state?.kept ? ask() : show()));
   show();
 }

@@ -548,6 +548,25 @@ def test_the_browsers_back_brings_the_place_and_the_light_again(form):
     expect(form.map.locator(".place-pin")).to_be_visible()
 
 
+def test_lights_that_cannot_be_loaded_are_told_and_none_of_another_place_is_chosen(form):
+    page = form.page
+    page.context.witness.expect("ERR_FAILED")
+    page.context.witness.expect("htmx:")
+    form.choose("Lighting", "Street light is out")
+    form.address.fill("27th and Monroe")
+    page.get_by_role("option").first.tap()
+    lights = page.get_by_role("group", name="Which light is it?").get_by_role("radio")
+    form.pick(lights.nth(1))
+    page.route("**/report/lights", lambda route: route.abort())
+    form.tap((60, 330))
+    expect(form.problems).to_contain_text("The street lights could not be loaded.")
+    expect(lights).to_have_count(0)
+    expect(form.map.locator(".light-number")).to_have_count(0)
+    page.unroute("**/report/lights")
+    page.get_by_role("button", name="Find the street lights near this place").click()
+    expect(page.locator("#lights")).not_to_contain_text("could not be loaded")
+
+
 def test_without_javascript_lights_are_found_by_an_address(plain):
     plain.choose("Lighting", "Street light is out")
     plain.address.fill("3611 E 27th St")
