@@ -96,6 +96,7 @@ VIEWS = {
     "the number of a pole": "q=B777",
     "fixed": "status=done",
     "words of an address": "q=oak+st",
+    "a word of every address": "q=st",
 }
 
 
