@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from data.models import EventKind, LightStatus
 from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
@@ -15,8 +15,19 @@ from geo.statuses import Status
 from server.schemas.filters import LARGEST_ID
 from server.screening import Concern
 
+
+def _number(sent: object) -> object:
+    """Refuse what could be read as a number and is none: `true` would be 1."""
+    if isinstance(sent, bool | str):
+        raise ValueError("write a number, without quotes")  # noqa: TRY004 (pydantic tells of no other)
+    return sent
+
+
+Integer = Annotated[int, BeforeValidator(_number)]
+Degrees = Annotated[float, BeforeValidator(_number)]
+
 Coordinates = Annotated[
-    list[float],
+    list[Degrees],
     Field(min_length=2, max_length=3, description="Longitude and latitude, WGS 84."),
 ]
 
@@ -80,10 +91,10 @@ class ReportIn(BaseModel):
         AnyGeometry | None, Field(description="The place as GeoJSON: point, line or polygon.")
     ] = None
     lat: Annotated[
-        float | None, Field(description="Latitude of the place in degrees, with `lon`.")
+        Degrees | None, Field(description="Latitude of the place in degrees, with `lon`.")
     ] = None
     lon: Annotated[
-        float | None, Field(description="Longitude of the place in degrees, with `lat`.")
+        Degrees | None, Field(description="Longitude of the place in degrees, with `lat`.")
     ] = None
     address: Annotated[
         str | None,
@@ -107,7 +118,7 @@ class ReportIn(BaseModel):
     ] = ""
     contact: ContactIn = ContactIn()
     on_behalf_of: Annotated[
-        int | None,
+        Integer | None,
         Field(
             ge=1,
             le=LARGEST_ID,
@@ -116,7 +127,7 @@ class ReportIn(BaseModel):
         ),
     ] = None
     street_light_id: Annotated[
-        int | None,
+        Integer | None,
         Field(
             ge=1,
             le=LARGEST_ID,

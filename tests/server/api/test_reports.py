@@ -199,6 +199,24 @@ class TestMistakes:
             )
             assert fault(answer)["code"] == "not_a_number"
 
+    @pytest.mark.parametrize(
+        ("member", "sent"),
+        [
+            ("street_light_id", {"street_light_id": True}),
+            ("street_light_id", {"street_light_id": "1"}),
+            ("on_behalf_of", {"lat": LAT, "lon": LON, "on_behalf_of": True}),
+            ("lat", {"lat": True, "lon": LON}),
+            ("lon", {"lat": LAT, "lon": str(LON)}),
+            (
+                "geometry/Point/coordinates/0",
+                {"geometry": {"type": "Point", "coordinates": [True, LAT]}},
+            ),
+        ],
+    )
+    def test_what_only_looks_like_a_number_is_none(self, client, city, member, sent):
+        error = fault(client.post("/api/reports", json={"category": "light_out"} | sent))
+        assert error == {"pointer": f"body/{member}", "detail": "write a number, without quotes"}
+
     def test_a_lot_whose_outline_crosses_itself(self, send):
         ring = [[LON, LAT], [LON + 0.001, LAT + 0.001], [LON + 0.001, LAT], [LON, LAT + 0.001]]
         error = fault(send(geometry={"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
