@@ -49,12 +49,6 @@ NEEDED = "light_needed"
 DARK = frozenset({"light_out", BLOCK})
 """Categories by which a light is dark, and can be part of a dark run."""
 
-GRAVEST_FIRST = (
-    "light_damaged", "block_dark", "light_out", "light_flickers", "light_day_burner",
-    "light_blocked", "light_needed",
-)  # fmt: skip
-"""By which category a light is called that has reports of several."""
-
 
 class Match(StrEnum):
     """How a report and a light were found to belong together."""

@@ -24,10 +24,10 @@ from data.models import (
     StreetLight,
 )
 from data.queries import work
-from geo.categories import BY_CODE
+from geo.categories import BY_CODE, CATEGORIES
 from geo.crs import in_city_metres, to_city
 from geo.kinds import Kind, Severity
-from geo.outages import REACH_M, STRETCH_REACH_M, Match, meant
+from geo.outages import NEEDED, REACH_M, STRETCH_REACH_M, Match, meant
 from geo.roles import Role
 from geo.statuses import Status
 from tests.places import IN_EASTSIDE, MIDDLE, found_city
@@ -162,6 +162,16 @@ def test_damaged_poles_are_a_hazard_and_give_their_light_its_name(session, light
     send(session, new("light_damaged"))
     (need,) = needs()
     assert (need.hazard, need.category_code) == (True, "light_damaged")
+
+
+def test_every_category_of_lighting_can_give_a_light_its_name(session, light, needs):
+    codes = [one.code for one in CATEGORIES if one.kind is Kind.LIGHTING and one.code != NEEDED]
+    for n, code in enumerate(codes):
+        place = beside(IN_EASTSIDE, 100 * n)
+        pole = light(place)
+        stretch = LineString([beside(place, -5, 10), beside(place, 5, 10)])
+        (need,) = needs(send(session, new(code, at=stretch)))
+        assert (need.street_light_id, need.category_code) == (pole, code)
 
 
 def test_a_light_stands_as_its_reports_do(session, light, needs):

@@ -10,7 +10,6 @@ from geo.kinds import Kind
 from geo.outages import (
     BLOCK,
     BLOCK_M,
-    GRAVEST_FIRST,
     NEEDED,
     POLE,
     REACH_M,
@@ -88,9 +87,8 @@ def test_there_is_no_block_far_from_every_street():
     assert found(BLOCK, Point(500, 700)) == (Match.PLACE, [])
 
 
-def test_every_category_of_lighting_has_its_rank_and_its_rule():
+def test_every_category_of_lighting_has_its_rule():
     codes = {category.code for category in CATEGORIES if category.kind is Kind.LIGHTING}
-    assert set(GRAVEST_FIRST) == codes
     assert POLE | {BLOCK, NEEDED, "light_blocked"} == codes
 
 
