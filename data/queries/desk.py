@@ -627,14 +627,8 @@ def hold(session: Session, ids: Collection[int]) -> dict[int, Held]:
         Those not to be seen are left out.
     """
     asked = {"ids": sorted(ids)}
-    session.execute(
-        text("""
-            SELECT FROM report WHERE id IN (
-                SELECT report_id FROM need_report WHERE need_id = ANY (:ids)
-            ) ORDER BY id FOR UPDATE
-        """),
-        asked,
-    )
+    asking = text("SELECT report_id FROM need_report WHERE need_id = ANY (:ids)")
+    work.hold(session, set(session.scalars(asking, asked)))
     rows = session.execute(
         text("""
             SELECT need_id, report.id, report.status, as_duplicate FROM need_report

@@ -23,7 +23,7 @@ from data.models import (
     Street,
     StreetLight,
 )
-from data.queries import work
+from data.queries import desk, work
 from geo.categories import BY_CODE, CATEGORIES
 from geo.crs import in_city_metres, to_city
 from geo.kinds import Kind, Severity
@@ -600,12 +600,12 @@ def reports_of_a_row(engine, places):
     return asking
 
 
-def confirm_while_the_stretch_is_reported(engine, asking, hold=()):
+def confirm_while_the_stretch_is_reported(engine, asking, hold=None):
     """Confirm reports one after the other, while a neighbour reports both lights as dark at once."""
     stretch = LineString([beside(IN_EASTSIDE, 10, -10), beside(IN_EASTSIDE, 10, 110)])
     with Session(engine) as first, Session(engine) as second:
         if hold:
-            work.hold(first, hold)
+            hold(first)
         moved(first, asking[0], Status.CONFIRMED)
         with ThreadPoolExecutor(1) as other:
             waiting = other.submit(send, second, new(at=stretch), key="stretch")
@@ -624,4 +624,14 @@ def test_a_report_of_a_block_takes_its_needs_in_the_order_in_which_staff_do(engi
 
 def test_who_holds_reports_and_who_reports_a_block_take_turns(engine):
     asking = reports_of_a_row(engine, ROW)
-    confirm_while_the_stretch_is_reported(engine, asking[::-1], hold=asking)
+    confirm_while_the_stretch_is_reported(
+        engine, asking[::-1], hold=lambda session: work.hold(session, asking)
+    )
+
+
+def test_who_holds_needs_at_the_desk_and_who_reports_a_block_take_turns(engine):
+    confirm_while_the_stretch_is_reported(
+        engine,
+        reports_of_a_row(engine, ROW)[::-1],
+        hold=lambda session: desk.hold(session, session.scalars(select(Need.id)).all()),
+    )
