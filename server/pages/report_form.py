@@ -383,14 +383,15 @@ def _unsent(
         faults = faults or _place_faults(request, session, settings, form)
     if faults:
         return _form_page(request, session, settings, form, faults=faults, status=422)
+    # Nobody's report becomes nameless in silence.
+    signed_out = bool(form.signed_in) and request.state.visitor.signed_in is None
     if change or lights:
-        return _form_page(request, session, settings, form)
+        return _form_page(request, session, settings, form, signed_out=signed_out)
     danger = _danger(form)
     if danger and form.called != danger:
         context = DangerPage(form=form, danger=DANGERS[danger], **_calls(settings))
         return page(request, "report_danger.html", context)
-    # Nobody's report becomes nameless in silence.
-    if form.signed_in and request.state.visitor.signed_in is None:
+    if signed_out:
         return _form_page(request, session, settings, form, signed_out=True, status=401)
     return None
 

@@ -197,7 +197,8 @@ if (form) {
     });
   }
   const send = form.querySelector("[type=submit]");
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", ({ submitter }) => {
+    if (submitter?.name === "change") return; // shown in the other language, and not sent
     send.disabled = true;
     send.textContent = send.dataset.busy;
   });

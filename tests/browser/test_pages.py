@@ -190,7 +190,7 @@ def test_no_two_pages_have_the_same_title(open_context, locale):
 def test_a_language_that_was_chosen_stays(desktop):
     desktop.goto("/report")
     english = desktop.get_by_role("heading", level=1).inner_text()
-    desktop.get_by_role("link", name="Español").click()
+    desktop.get_by_role("button", name="Español").click()
     desktop.wait_for_url(re.compile("lang=es"))
     expect(desktop.get_by_role("heading", level=1)).not_to_have_text(english)
     CityMap(desktop).open()

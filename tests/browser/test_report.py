@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.city_map import CityMap
 from tests.browser.conftest import violations
+from tests.server.test_photos import picture, written
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -16,6 +17,7 @@ PHONE = {
     "is_mobile": True,
     "device_scale_factor": 2,
 }
+PHOTO = {"name": "lamp.png", "mimeType": "image/png", "buffer": written(picture(900, 600), "PNG")}
 ARRIVED = "Thank you. Your report has arrived."
 
 
@@ -546,6 +548,65 @@ def test_the_browsers_back_brings_the_place_and_the_light_again(form):
     expect(page.locator(f"#street_light-{light}")).to_be_checked()
     expect(form.description).to_have_value("Dark since Friday.")
     expect(form.map.locator(".place-pin")).to_be_visible()
+
+
+def in_other_language(page: Page, name: str, heading: str) -> None:
+    page.get_by_role("button", name=name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
+def test_what_was_typed_comes_along_into_the_other_language_and_back(form):
+    page = form.page
+    form.choose("Lighting", "Street light is out")
+    form.address.fill("27th and Monroe")
+    page.get_by_role("option").first.tap()
+    lights = page.get_by_role("group", name="Which light is it?").get_by_role("radio")
+    form.pick(lights.nth(1))
+    place, light = form.address.input_value(), lights.nth(1).get_attribute("value")
+    form.description.fill("Dark since Friday.")
+    page.locator("#photo-files").set_input_files(PHOTO)
+    page.get_by_text("Leave an e-mail address").click()
+    page.get_by_label("E-mail address").fill("ana@example.org")
+    for language, heading in (
+        ("Español", "Reportar un problema"),
+        ("English", "Report a problem"),
+    ):
+        in_other_language(page, language, heading)
+        expect(page.locator("#category-light_out")).to_be_checked()
+        expect(page.locator("#address")).to_have_value(place)
+        expect(form.map.locator(".place-pin")).to_be_visible()
+        expect(page.locator(f"#street_light-{light}")).to_be_checked()
+        expect(page.locator("#description")).to_have_value("Dark since Friday.")
+        expect(page.locator("#email")).to_have_value("ana@example.org")
+        expect(page.locator("#photos .photo-list img")).to_have_count(1)
+        expect(form.problems).to_have_count(0)
+    form.shape("A stretch of street")
+    form.tap((120, 120), (200, 120))
+    drawn = form.corners()
+    in_other_language(page, "Español", "Reportar un problema")
+    assert form.corners() == drawn
+    expect(form.map.locator(".drawn-corner")).to_have_count(2)
+    in_other_language(page, "English", "Report a problem")
+    assert form.corners() == drawn
+    # Enter sends, as before, and is no language.
+    page.locator("#email").press("Enter")
+    form.insist()
+
+
+def test_what_was_typed_comes_along_without_javascript_and_past_a_danger(plain):
+    page = plain.page
+    plain.choose("Lighting", "Pole or wires are damaged")
+    plain.pick(page.get_by_role("radio", name="Wires hang down"))
+    plain.address.fill("3611 E 27th St")
+    plain.description.fill("The wires are down.")
+    in_other_language(page, "Español", "Reportar un problema")
+    expect(page.locator("#address")).to_have_value("3611 E 27th St")
+    page.locator("#send").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Alto: llame primero")
+    in_other_language(page, "English", "Stop: call first")
+    page.get_by_role("button", name="Back to the form").click()
+    expect(page.locator("#danger-wires")).to_be_checked()
+    expect(plain.description).to_have_value("The wires are down.")
 
 
 def test_lights_that_cannot_be_loaded_are_told_and_none_of_another_place_is_chosen(form):
