@@ -1,9 +1,10 @@
 """Files of the city's poles: read by a job to show what they change, and applied by another."""
 
+import logging
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -11,12 +12,15 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data import pole_files
 from data.models import PoleImport, PoleImportState
-from data.queries.pole_imports import CHANGED, MOST_BYTES
+from data.queries.pole_imports import CHANGED, FAULT, MOST_BYTES
 from data.sources.batch import BrokenFileError, File
+
+logger = logging.getLogger(__name__)
 
 _MOST_UNPACKED = 8 * MOST_BYTES
 
@@ -56,23 +60,32 @@ def _on_disk(found: PoleImport) -> Iterator[File]:
         yield file
 
 
-def _waiting(session: Session, id: int, state: PoleImportState) -> PoleImport | None:
-    """Give a file whose turn it is; None where this was done already."""
-    found = session.get(PoleImport, id, with_for_update=True)
-    return found if found is not None and found.state is state else None
-
-
 def _driver(session: Session) -> psycopg.Connection[Any]:
     return session.connection().connection.driver_connection  # type: ignore[return-value]  # psycopg's, as the URL says
 
 
-def _look(session: Session, file: File) -> pole_files.Changes:
-    """Say what a file would change, and leave everything as it is."""
+def _read(session: Session, found: PoleImport, file: File) -> None:
+    """Show what a file would change, and leave everything as it is."""
     trial = session.begin_nested()
-    try:
-        return pole_files.bring_in(_driver(session), file)
-    finally:
-        trial.rollback()
+    changes = pole_files.bring_in(_driver(session), file)
+    trial.rollback()
+    _show(session, found, changes, "")
+
+
+def _apply(session: Session, found: PoleImport, file: File) -> None:
+    """Apply a file, or show it again where it would change something else than was shown."""
+    applied = session.begin_nested()
+    changes = pole_files.bring_in(_driver(session), file)
+    if changes.digest != found.digest:
+        applied.rollback()
+        _show(session, found, changes, CHANGED)
+        return
+    if found.remove_gone:
+        pole_files.remove_gone(_driver(session), changes)
+    applied.commit()
+    found.import_run_id = changes.summary.run_id
+    found.applied_at = datetime.now(UTC)
+    found.state = PoleImportState.APPLIED
 
 
 def _show(session: Session, found: PoleImport, changes: pole_files.Changes, reason: str) -> None:
@@ -82,10 +95,41 @@ def _show(session: Session, found: PoleImport, changes: pole_files.Changes, reas
     found.state = PoleImportState.READY
 
 
-def _fail(found: PoleImport, error: BrokenFileError) -> None:
-    # GDAL names the file where it lies on the server.
-    found.reason = _OWN_PLACE.sub(found.file_name, str(error))
-    found.state = PoleImportState.FAILED
+_Act = Callable[[Session, PoleImport, File], None]
+
+
+def _do(engine: Engine, id: int, state: PoleImportState, act: _Act) -> None:
+    """Do something with a file whose turn it is, and nothing where that was done already."""
+    with Session(engine) as session:
+        found = session.get(PoleImport, id, with_for_update=True)
+        if found is None or found.state is not state:
+            return
+        name = found.file_name
+        try:
+            with _on_disk(found) as file:
+                act(session, found, file)
+            session.commit()
+        except Exception as error:
+            session.rollback()
+            if _passes(error):
+                raise  # tried again
+            if isinstance(error, BrokenFileError):
+                # GDAL names the file where it lies on the server.
+                reason = _OWN_PLACE.sub(name, str(error))
+            else:
+                logger.exception("Pole file %s could not be brought in.", id)
+                reason = FAULT
+            found = session.get(PoleImport, id, with_for_update=True)
+            if found is not None and found.state is state:
+                found.reason, found.state = reason, PoleImportState.FAILED
+            session.commit()
+
+
+def _passes(error: Exception) -> bool:
+    """Tell whether the store may take the same at another time, and nothing is wrong with the file."""
+    told = error.orig if isinstance(error, DBAPIError) else error
+    too_long = isinstance(told, psycopg.errors.QueryCanceled)
+    return isinstance(told, psycopg.OperationalError) and not too_long
 
 
 def read_by_job(engine: Engine, id: int) -> None:
@@ -98,18 +142,7 @@ def read_by_job(engine: Engine, id: int) -> None:
     id : int
         Of the `pole_import`.
     """
-    with Session(engine) as session:
-        found = _waiting(session, id, PoleImportState.READING)
-        if found is None:
-            return
-        try:
-            with _on_disk(found) as file:
-                changes = _look(session, file)
-        except BrokenFileError as error:
-            _fail(found, error)
-        else:
-            _show(session, found, changes, "")
-        session.commit()
+    _do(engine, id, PoleImportState.READING, _read)
 
 
 def apply_by_job(engine: Engine, id: int) -> None:
@@ -122,26 +155,4 @@ def apply_by_job(engine: Engine, id: int) -> None:
     id : int
         Of the `pole_import`.
     """
-    with Session(engine) as session:
-        found = _waiting(session, id, PoleImportState.APPLYING)
-        if found is None:
-            return
-        applied = session.begin_nested()
-        try:
-            with _on_disk(found) as file:
-                changes = pole_files.bring_in(_driver(session), file)
-            if changes.digest == found.digest:
-                if found.remove_gone:
-                    pole_files.remove_gone(_driver(session), changes)
-                applied.commit()
-                found.import_run_id = changes.summary.run_id
-                found.applied_at = datetime.now(UTC)
-                found.state = PoleImportState.APPLIED
-            else:
-                applied.rollback()
-                _show(session, found, changes, CHANGED)
-        except BrokenFileError as error:
-            if applied.is_active:
-                applied.rollback()
-            _fail(found, error)
-        session.commit()
+    _do(engine, id, PoleImportState.APPLYING, _apply)

@@ -15,6 +15,9 @@ MOST_BYTES = 64 * 1024 * 1024
 CHANGED = "the stored poles have changed since"
 """Reason of a file that has to be looked at again."""
 
+FAULT = "a fault that is not the file's"
+"""Reason of a file that could not be brought in for nothing that is known of files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 
 from data.models import PoleChangeKind, PoleImportState
 from data.queries import audit, pole_imports
-from data.queries.pole_imports import CHANGED, Change, Staged
+from data.queries.pole_imports import CHANGED, FAULT, Change, Staged
 from geo.areas import OUTSIDE
 from geo.categories import N_
 from geo.kinds import Kind
@@ -58,8 +58,12 @@ REASONS: dict[str, str] = {
     "not a point": N_("its place is not a point"),
     "an earlier row of the file has the same id": N_("an earlier row has the same number"),
     "another record has this pole_id": N_("another pole has the same number"),
+    FAULT: N_(
+        "Something went wrong that we did not expect, so nothing was changed. The log of the server says "
+        "what it was: tell whoever runs it."
+    ),
 }
-"""Words for why a row can not be used; other reasons are shown as the reader gave them."""
+"""Words for why a row or a file can not be used; other reasons are shown as the reader gave them."""
 
 
 def _keeper(request: Request, who: Who) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -235,6 +236,42 @@ def test_a_file_that_cannot_be_read_says_so(staff, engine, name, content):
     assert "Cannot be read" in shown
     assert f"{name}" in shown
     assert "/tmp" not in shown
+
+
+def refusing(engine, code):
+    """Have the store refuse every light with an error of this code."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"""
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE 'no' USING ERRCODE = '{code}'; END $$
+            """)
+        )
+        connection.execute(
+            text("""
+                CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON street_light
+                EXECUTE FUNCTION refuse()
+            """)
+        )
+
+
+def test_a_file_at_which_the_program_fails_is_not_tried_without_an_end(staff, engine, caplog):
+    sent = send(staff)
+    where = sent.headers["location"]
+    refusing(engine, "57014")  # the same as where it takes too long
+    read_by_job(engine, int(where.rpartition("/")[2]))
+    shown = staff.get(where, headers=PAGE).text
+    assert "tell whoever runs it" in shown
+    assert "hx-trigger" not in shown
+    assert "could not be brought in" in caplog.text
+
+
+def test_a_file_that_meets_a_change_by_somebody_else_is_tried_again(staff, engine):
+    where = send(staff).headers["location"]
+    refusing(engine, "40P01")
+    with pytest.raises(DeadlockDetected):
+        read_by_job(engine, int(where.rpartition("/")[2]))
+    assert "Being read" in staff.get(where, headers=PAGE).text
 
 
 def test_an_archive_with_anything_but_a_shapefile_is_not_opened(staff, engine):
