@@ -288,6 +288,8 @@ def _of_size(shape: BaseGeometry) -> BaseGeometry:
     return shape
 
 
+_MOST_DIGITS = 18
+
 _PAIR = re.compile(r"\s*([-+]?\d{1,3}(?:\.\d*)?)\s*°?\s*[,;\s]\s*([-+]?\d{1,3}(?:\.\d*)?)\s*°?\s*")
 
 
@@ -306,6 +308,22 @@ def typed_coordinates(text: str) -> tuple[str, str] | None:
     """
     found = _PAIR.fullmatch(text)
     return (found[1], found[2]) if found and "." in text else None
+
+
+def typed_number(text: str) -> int | None:
+    """Give the number of something stored, such as a report, as it is typed or sent.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int or None
+        None where it is no number, or longer than any of ours.
+    """
+    plain = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if plain else None
 
 
 def time_fault(occurred_at: datetime, now: datetime) -> TimeFault | None:

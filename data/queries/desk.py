@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from data.queries import work, work_plans
 from geo.categories import BY_CODE, CATEGORIES, Category
 from geo.kinds import Kind
+from geo.places import typed_number
 from geo.statuses import OPEN, Status
 from geo.tiles import CELL_STEPS, CELLS_BELOW, EXTENT, MARGIN, Tile, box
 from geo.working_days import overdue_before, target_day
@@ -33,7 +34,6 @@ UNRANKED = 2**31 - 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND, _DAY = timedelta(microseconds=1), timedelta(days=1)
-_MOST_DIGITS = 18
 _ORDINAL = re.compile("[0-9]+(st|nd|rd|th)", re.IGNORECASE)
 _FEW, _NEXT_RANKS = 2_000, 5_000
 """Needs that are ordered as soon as they are found, and ranks among which a page of more is looked for."""
@@ -293,11 +293,11 @@ def _called(words: str) -> _Asked:
     number = words.removeprefix("#").strip()
     asked = ["need.street_light_id IN (SELECT id FROM street_light WHERE pole_id = ANY (:poles))"]
     values: dict[str, Any] = {"poles": [number, number.upper(), number.lower()]}
-    if number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS:
+    if (asked_id := typed_number(number)) is not None:
         asked.append(
             "need.id = :number OR need.id IN (SELECT need_id FROM need_report WHERE report_id = :number)"
         )
-        values["number"] = int(number)
+        values["number"] = asked_id
     if " " in words or not any(map(str.isdigit, words)) or _ORDINAL.fullmatch(words):
         found = [f"%{_like(word)}%" for word in dict.fromkeys(_folded(words).split())]
         values |= {f"word_{at}": word for at, word in enumerate(found)}

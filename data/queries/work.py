@@ -54,12 +54,12 @@ from data.queries.filters import Cursor, ReportFilter, narrowed, within_area
 from data.queries.reports import note_in
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind, Severity
+from geo.places import typed_number
 from geo.roles import Act, Grant, Role, Site, may
 from geo.statuses import OPEN, Party, Refusal, Status, parties, refusal
 from geo.working_days import holidays, overdue_before, target_day
 
 _DECIMALS = 6  # of a degree: 0.1 m
-_MOST_DIGITS = 18
 _LAST = 2**31 - 1
 _A_MONDAY = date(1900, 1, 1)
 _HOLIDAYS_SINCE = 3
@@ -279,11 +279,8 @@ def _meant(
 
 def _called(words: str) -> ColumnElement[bool]:
     """Give the condition that a report has this number, or all words in its address."""
-    number = words.removeprefix("#").strip()
-    if number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS:
-        by_number: ColumnElement[bool] = Report.id == int(number)
-    else:
-        by_number = false()
+    number = typed_number(words.removeprefix("#").strip())
+    by_number = false() if number is None else Report.id == number
     at_home = private.c.home_address
     in_home = select(private.c.report_id).where(
         private.c.report_id == Report.id,

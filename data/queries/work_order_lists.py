@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session
 
 from geo.categories import BY_CODE, Category
 from geo.kinds import Kind
+from geo.places import typed_number
 from geo.statuses import OPEN, Status
 from geo.work_orders import UNDER_WAY, Outcome, State
-
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +182,9 @@ def _meant(chosen: OrderFilter) -> tuple[str, dict[str, Any]]:
         conditions.append(f"({_LATE})")
         asked["today"] = chosen.today
     if chosen.words:
-        number = chosen.words.removeprefix("#")
-        is_number = number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+        number = typed_number(chosen.words.removeprefix("#"))
         conditions.append("(one.id = :number OR strpos(lower(need.address), lower(:words)) > 0)")
-        asked |= {"number": int(number) if is_number else 0, "words": chosen.words}
+        asked |= {"number": number or 0, "words": chosen.words}
     return " AND ".join(conditions), asked
 
 

@@ -19,7 +19,7 @@ from data.queries.desk import Choice, Counts, Cursor, DarkRun, DeskFilter, Order
 from data.queries.work import Assign, Colleague, Worker
 from geo.categories import BY_CODE, CATEGORIES, Category
 from geo.kinds import Kind
-from geo.places import plain_text
+from geo.places import plain_text, typed_number
 from geo.roles import Role
 from geo.statuses import Status
 from geo.tiles import DEEPEST, Tile
@@ -34,6 +34,7 @@ from server.languages import Language, language
 from server.map_files import GEOPACKAGE
 from server.pages.map import AREAS, SOMEWHERE, raster
 from server.pages.page import asset, page
+from server.picks import picked_ids, picked_numbers
 from server.problems import Problem
 from server.schemas.features import Fact, FeatureFacts
 from server.schemas.filters import LARGEST_ID, Day, Id, none_if_empty
@@ -255,7 +256,7 @@ def _shown(
     *,
     typed: Mapping[str, str] | None = None,
     fault: str = "",
-    picked: Sequence[int] = (),
+    picked: frozenset[int] = frozenset(),
 ) -> HTMLResponse:
     spoken: Language = request.state.language
     kind = _kind(request, at, query.kind)
@@ -276,7 +277,7 @@ def _shown(
         address=query.asked,
         rank=partial(rank_words, language=spoken),
         fault=fault,
-        picked=frozenset(picked),
+        picked=picked,
         most_exported=MOST_EXPORTED,
         **_offered(session, kind, typed),
     )
@@ -369,11 +370,6 @@ def _sent(
     return Sent(pick or [], asked, act, assigned, plan, crew, day)
 
 
-def _number(word: str) -> int | None:
-    plain = word.isascii() and word.isdecimal() and len(word) < 20
-    return int(word) if plain and 1 <= int(word) <= LARGEST_ID else None
-
-
 def _picked(sent: Sent, spoken: Language) -> dict[int, Seen]:
     """Read what was ticked, as it was seen.
 
@@ -386,17 +382,10 @@ def _picked(sent: Sent, spoken: Language) -> dict[int, Seen]:
         raise Unreadable(_("Nothing is ticked. Tick what you want to change."))
     if len(sent.pick) > MOST_CHANGED:
         raise Unreadable(_("Change up to {most} at once.").format(most=MOST_CHANGED))
-    found: dict[int, Seen] = {}
-    for word in sent.pick:
-        numbers = word.split(".")
-        fits = len(numbers) == 3 and all(
-            one.isascii() and one.isdecimal() and len(one) < 19 for one in numbers
-        )
-        if not fits:
-            raise Unreadable(_("The list had changed. Tick again what you want to change."))
-        id, version, seen = map(int, numbers)
-        found[id] = Seen(version, seen)
-    return found
+    found = picked_numbers(sent.pick, 2)
+    if found is None:
+        raise Unreadable(_("The list had changed. Tick again what you want to change."))
+    return {id: Seen(version, seen) for id, (version, seen) in found.items()}
 
 
 def _wanted(sent: Sent, worker: Worker, spoken: Language) -> Wanted:
@@ -414,7 +403,7 @@ def _wanted(sent: Sent, worker: Worker, spoken: Language) -> Wanted:
         case Act.ASSIGN:
             return Wanted(act, assign=_assign(sent.assigned, worker, spoken))
         case Act.PLAN_IN | Act.PLAN_OUT:
-            plan_id = _number(sent.plan)
+            plan_id = typed_number(sent.plan)
             if plan_id is None:
                 raise Unreadable(_("Choose a work plan. Make one first where there is none."))
             return Wanted(act, plan_id=plan_id)
@@ -423,7 +412,7 @@ def _wanted(sent: Sent, worker: Worker, spoken: Language) -> Wanted:
                 day = date.fromisoformat(sent.day) if sent.day else None
             except ValueError as error:
                 raise Unreadable(_("Choose a day of the calendar.")) from error
-            return Wanted(act, crew_id=_number(sent.crew), day=day)
+            return Wanted(act, crew_id=typed_number(sent.crew), day=day)
         case _:
             return Wanted(act)
 
@@ -434,7 +423,7 @@ def _assign(word: str, worker: Worker, spoken: Language) -> Assign:
     if word == "me":
         return Assign(person_id=worker.person_id)
     kind, _dash, number = word.partition("-")
-    id = _number(number)
+    id = typed_number(number)
     if kind == "department" and id is not None:
         return Assign(department_id=id)
     if kind == "person" and id is not None:
@@ -483,7 +472,7 @@ def change_several(
         picked = _picked(sent, spoken)
         wanted = _wanted(sent, at.worker, spoken)
     except Unreadable as error:
-        ids = [int(word.partition(".")[0]) for word in sent.pick if _number(word.partition(".")[0])]
+        ids = picked_ids(sent.pick)
         return _shown(
             request, session, settings, at, query, typed=sent.typed, fault=str(error), picked=ids
         )

@@ -30,7 +30,7 @@ from data.queries.work import (
     WorkReport,
 )
 from geo.categories import CATEGORIES, N_
-from geo.places import plain_text
+from geo.places import plain_text, typed_number
 from geo.roles import Act, Role
 from geo.statuses import OPEN, STEPS, Party, Status, choices, parties
 from layers.atlas import Atlas, View
@@ -41,7 +41,7 @@ from server.languages import Language
 from server.pages.map import AREAS, KINDS, STATUSES
 from server.pages.page import page
 from server.pages.reports import ICONS, LOOK_ZOOM, SEVERITIES, look_atlas
-from server.picks import picked_versions
+from server.picks import picked_ids, picked_versions
 from server.problems import Problem
 from server.report_words import not_found
 from server.schemas.cursors import CURSOR, cursor_of, cursor_text
@@ -222,8 +222,8 @@ def _number(text: str, otherwise: str) -> int | None:
     """
     if not text:
         return None
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-    if not 1 <= number <= LARGEST_ID:
+    number = typed_number(text)
+    if not number:
         raise Unreadable(otherwise)
     return number
 
@@ -338,7 +338,7 @@ def _listed(
         export=f"?{urlencode(asked)}" if asked else "",
         orders=ORDERS,
         fault=fault,
-        picked=frozenset(int(id) for word in picked if (id := word.partition(".")[0]).isdecimal()),
+        picked=picked_ids(picked),
         name=name,
         name_fault=name_fault,
         **_offered(session, typed or Typed(), _CITY_STEPS, work.templates(session)),

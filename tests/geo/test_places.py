@@ -178,6 +178,12 @@ def test_an_address_is_not_taken_for_coordinates(text):
     assert places.typed_coordinates(text) is None
 
 
+@pytest.mark.parametrize("text", ["", "-1", "1.5", " 7", "²", "٣", "9" * 19, "9" * 5_000])
+def test_what_only_looks_like_a_number_of_something_is_none(text):
+    assert places.typed_number(text) is None
+    assert places.typed_number("9" * 18) == 10**18 - 1
+
+
 @pytest.mark.parametrize(
     ("ago", "expected"),
     [

@@ -268,7 +268,7 @@ def test_several_at_once_stay_within_the_scope(client, act, city, engine):
     assert status_of(engine, city["east"]) is Status.RECEIVED
 
 
-@pytest.mark.parametrize("pick", [[], ["nonsense"], ["1.2.3"], ["1"]])
+@pytest.mark.parametrize("pick", [[], ["nonsense"], ["1.2.3"], ["1"], ["9" * 5_000]])
 def test_a_pick_that_makes_no_sense_leaves_the_list_and_what_was_typed(client, act, city, pick):
     act(Role.ADMINISTRATOR)
     sent = {"pick": pick, "to": "confirmed", "note": "Seen.", "asked": "kind=lighting"}
