@@ -46,7 +46,8 @@ _REFUSED: Mapping[Why, str] = MappingProxyType(
         Why.NOT_A_DRAFT: N_("This plan is not a draft any more, so it stays as it is."),
         Why.NOT_CHOSEN: N_("Locks were changed since the choice was made. Choose again first."),
         Why.IN_USE: N_("Crews still start from this depot. Give them another one first."),
-        Why.NAME_TAKEN: N_("This name is taken, or the depot is gone. Choose another."),
+        Why.NAME_TAKEN: N_("This name is taken. Choose another."),
+        Why.DEPOT_GONE: N_("This depot is gone. Choose another."),
     }
 )
 

@@ -6,7 +6,7 @@ crew says from the field is a fact even where it comes late: it is kept, and nam
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -20,7 +20,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from data.models import ResponseTemplate, WorkOrder, WorkOrderEvent, WorkOrderPhoto
+from data.models import NeedReport, ResponseTemplate, WorkOrder, WorkOrderEvent, WorkOrderPhoto
+from data.models.work_order import HOLDS_NEED
 from data.queries import work
 from data.queries.work import Change, Changed, Worker
 from geo.statuses import OPEN, Status
@@ -105,7 +106,7 @@ class Drafted:
     closed: frozenset[int]
 
 
-_DRAFT = text("""
+_DRAFT = text(f"""
     INSERT INTO work_order (work_plan_id, need_id, crew_id, day, position, arrive_at,
         service_minutes, person_id)
     SELECT :work_plan_id, stop.need_id, stop.crew_id, stop.day, stop.position, stop.arrive_at,
@@ -117,16 +118,17 @@ _DRAFT = text("""
     ) AS stop (need_id, crew_id, day, position, arrive_at, service_minutes)
     JOIN need ON need.id = stop.need_id AND need.closed_at IS NULL
     ORDER BY stop.need_id
-    ON CONFLICT (need_id) WHERE state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')
-        DO NOTHING
+    ON CONFLICT (need_id) WHERE {HOLDS_NEED} DO NOTHING
     RETURNING need_id, id
-""")
+""")  # noqa: S608 (a text of ours)
 
 
 def draft(
     session: Session, person_id: int, work_plan_id: int | None, stops: Collection[Stop]
 ) -> Drafted:
     """Make a work order of each stop whose need is open and held by no other order.
+
+    The needs stay as they are until the transaction ends, so that what is made can be issued in it.
 
     Parameters
     ----------
@@ -141,6 +143,7 @@ def draft(
     -------
     Drafted
     """
+    _hold_needs(session, [stop.need_id for stop in stops])
     columns = ("need_id", "crew_id", "day", "position", "arrive_at", "service_minutes")
     values = {name: [getattr(stop, name) for stop in stops] for name in columns}
     asked = {"work_plan_id": work_plan_id, "person_id": person_id, **values}
@@ -161,16 +164,37 @@ def draft(
 def holding(session: Session, need_ids: Collection[int]) -> dict[int, int]:
     """Give the order that holds each of some needs, by the need; nothing of those held by none."""
     rows = session.execute(
-        text(
-            "SELECT need_id, id FROM work_order WHERE need_id = ANY (:ids) "
-            "AND state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')"
-        ),
+        text(f"SELECT need_id, id FROM work_order WHERE need_id = ANY (:ids) AND {HOLDS_NEED}"),  # noqa: S608 (a text of ours)
         {"ids": sorted(need_ids)},
     )
     return {row.need_id: row.id for row in rows}
 
 
 # Steps --------------------------------------------------------------------------------------------
+
+
+def hold(session: Session, ids: Collection[int]) -> None:
+    """Have others wait who would change some orders, or the reports and needs that these are about.
+
+    Whoever takes several steps in one transaction holds their orders first: reports, needs and
+    orders, each in the order of their numbers, as everybody does who changes several.
+
+    Parameters
+    ----------
+    session : Session
+        In the name of whoever takes the steps.
+    ids : collection of int
+        Those not to be seen are left out.
+    """
+    _hold_needs(session, session.scalars(select(WorkOrder.need_id).where(WorkOrder.id.in_(ids))))
+    session.execute(
+        select(WorkOrder.id).where(WorkOrder.id.in_(ids)).order_by(WorkOrder.id).with_for_update()
+    )
+
+
+def _hold_needs(session: Session, ids: Iterable[int]) -> None:
+    asking = select(NeedReport.report_id).where(NeedReport.need_id.in_([*ids])).distinct()
+    work.hold(session, session.scalars(asking).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +293,7 @@ def step(
     OrderRefused
     """
     with session.begin_nested():
+        hold(session, [id])
         order = session.scalar(
             select(WorkOrder)
             .where(WorkOrder.id == id)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from data.models import Category as CategoryRow
 from data.models import Crew, Depot, PlanState, UnitCost, WorkPlan, WorkPlanNeed
+from data.models.work_order import HOLDS_NEED
 from geo.categories import BY_CODE, Category
 from geo.crs import to_city
 from geo.jobs import FEWEST_LIGHTS
@@ -36,6 +37,7 @@ class Why(StrEnum):
     NOT_CHOSEN = "not_chosen"
     IN_USE = "in_use"
     NAME_TAKEN = "name_taken"
+    DEPOT_GONE = "depot_gone"
 
 
 class PlanRefused(ValueError):  # noqa: N818 (it is the name of what happened)
@@ -362,8 +364,7 @@ def open_needs(session: Session, id: int, kind: Kind, factors: int) -> OpenNeeds
             LEFT JOIN job ON job.need_id = need.id
             LEFT JOIN work_plan_need AS mine ON mine.need_id = need.id AND mine.work_plan_id = :id
             WHERE need.kind = CAST(:kind AS report_kind) AND closed_at IS NULL AND NOT EXISTS (
-                SELECT FROM work_order WHERE work_order.need_id = need.id
-                    AND state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')
+                SELECT FROM work_order WHERE work_order.need_id = need.id AND {HOLDS_NEED}
             )
             ORDER BY need.id
         """),  # noqa: S608 (a text of this module)
@@ -581,6 +582,13 @@ def keep_crew(
     _keep(session, Crew, id, values)
 
 
+_REFUSED_BY = {
+    "depot_name_key": Why.NAME_TAKEN,
+    "crew_name_key": Why.NAME_TAKEN,
+    "crew_depot_id_fkey": Why.DEPOT_GONE,
+}
+
+
 def _keep(
     session: Session, table: type[Depot] | type[Crew], id: int | None, values: dict[str, Any]
 ) -> None:
@@ -597,7 +605,11 @@ def _keep(
                 .execution_options(synchronize_session=False)
             )
     except IntegrityError as error:
-        raise PlanRefused(Why.NAME_TAKEN) from error
+        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        why = _REFUSED_BY.get(constraint or "")
+        if why is None:
+            raise
+        raise PlanRefused(why) from error
     if kept is None:
         raise PlanRefused(Why.NOT_FOUND)
 

@@ -86,6 +86,7 @@ _NOTHING = N_("Nothing was stored. Open the route anew, and try again.")
 _NOTICES: dict[str, str] = {
     "marked": N_("Your mark is stored."),
     "began": N_("The route has begun. Neighbours read that a crew is on its way."),
+    "none_waits": N_("No order of this route waits to be begun."),
     "late": _LATE,
     "without_photo": N_("Your mark is stored, without the photo: it could not be taken."),
     "nothing": _NOTHING,
@@ -459,11 +460,13 @@ def start_route(
     """Say that a crew has begun with all that is issued to it for a day."""
     worker = planner(request, who)
     route = work_order_lists.crew_route(session, crew_id, day)
-    begun = Wanted(State.IN_FIELD, seen=State.ISSUED)
-    for stop in () if route is None else route.stops:
-        if stop.state is State.ISSUED:
-            work_orders.step(session, worker, stop.id, begun, by=Party.FIELD)
-    return RedirectResponse(f"/crew/routes/{crew_id}/{day}?notice=began", 303)
+    ids = [stop.id for stop in (route.stops if route else ()) if stop.state is State.ISSUED]
+    wanted = Wanted(State.IN_FIELD, seen=State.ISSUED)
+    work_orders.hold(session, ids)
+    made = [work_orders.step(session, worker, id, wanted, by=Party.FIELD) for id in ids]
+    begun = any(one.after is State.IN_FIELD for one in made)
+    notice = "began" if begun else "none_waits"
+    return RedirectResponse(f"/crew/routes/{crew_id}/{day}?notice={notice}", 303)
 
 
 # What phones keep ----------------------------------------------------------------------------------

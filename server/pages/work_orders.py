@@ -225,6 +225,7 @@ def step_several(
     wanted = Wanted(State(state), Outcome(outcome), note=note)
     done: list[int] = []
     words: dict[int, str] = {}
+    work_orders.hold(session, picked)
     for id, version in picked.items():
         try:
             made = work_orders.step(session, worker, id, wanted, version=version)

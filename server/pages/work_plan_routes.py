@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from data.models import PlanAsked, PlanState, UnitCost, WorkPlan
-from data.queries import audit, work_order_lists, work_orders, work_plans
+from data.queries import audit, work_orders, work_plans
 from data.queries.work import Worker
-from data.queries.work_orders import OrderRefused, Stop, Wanted
+from data.queries.work_orders import Stop, Wanted
 from data.queries.work_plans import PlanNeed, PlanRefused, Why
 from geo.jobs import CHECK_MINUTES, minutes
 from geo.work_orders import State
@@ -39,7 +39,6 @@ from server.problems import Problem
 from server.route_map import drawn
 from server.schemas.filters import LARGEST_ID
 from server.sheet_map import SheetMap
-from server.visitors import Visitor
 from server.work_plan_jobs import Repair, repairs
 from server.work_plan_words import refused_words
 
@@ -442,8 +441,9 @@ def issue_plan(
     except PlanRefused as error:
         return refusal(request, session, settings, id, why=error.why, again=again)
     drafted = work_orders.draft(session, who.person_id, id, stops)
-    if routed:
-        _issue(session, who, list(drafted.made.values()))
+    worker = Worker(who.person_id, who.grants)
+    for order_id in sorted(drafted.made.values()) if routed else ():
+        work_orders.step(session, worker, order_id, Wanted(State.ISSUED), version=1)
     audit.add(
         session,
         who.person_id,
@@ -511,14 +511,3 @@ def _stops(session: Session, plan: WorkPlan, zone: ZoneInfo) -> list[Stop]:
                 stops.append(Stop(need, day["crew"], on, position, _minute(arrive), service))
                 arrive += timedelta(minutes=service)
     return stops
-
-
-def _issue(session: Session, who: Visitor, ids: Sequence[int]) -> None:
-    assert who.person_id is not None
-    worker = Worker(who.person_id, who.grants)
-    for order in work_order_lists.some(session, ids):
-        try:
-            work_orders.step(session, worker, order.id, Wanted(State.ISSUED), version=order.version)
-        except OrderRefused as error:
-            # Nothing else was seen of it between: say so by failing as a whole.
-            raise RuntimeError(f"order {order.id} could not be issued: {error}") from error

@@ -1,11 +1,14 @@
 """Work orders, as the web role: the program's rules and the store's at once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Thread
+from time import sleep
 from uuid import uuid4
 
 import pytest
+from shapely import LineString
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
@@ -14,6 +17,7 @@ from data import database
 from data.models import (
     Crew,
     Need,
+    NeedReport,
     Report,
     ReportEvent,
     ResponseTemplate,
@@ -21,6 +25,7 @@ from data.models import (
     WorkOrderEvent,
     WorkOrderPhoto,
 )
+from data.models.work_order import HOLDS_NEED
 from data.queries import photos, work_order_lists, work_orders
 from data.queries.work import Worker
 from data.queries.work_order_lists import OrderFilter
@@ -28,9 +33,10 @@ from data.queries.work_orders import OrderRefused, Stop, Wanted, Why
 from geo.kinds import Kind
 from geo.roles import Grant, Role
 from geo.statuses import Status
-from geo.work_orders import STEPS, Outcome, Party, Refusal, State, Visit
+from geo.work_orders import STEPS, Outcome, Party, Refusal, State, Visit, holds_need
 from tests.people import person
 from tests.places import IN_EASTSIDE, IN_WESTSIDE, found_city
+from tests.reports import moved, new, send
 from tests.work_orders import DAY, Works, found_works, needed, pole
 
 FIXED = Wanted(State.DONE, Outcome.FIXED)
@@ -623,3 +629,88 @@ class TestLists:
         session.execute(text("DELETE FROM need WHERE id = :id"), {"id": need})
         assert photos.discarded(session) == ["k"]
         assert session.get(Crew, works.lighting) is not None
+
+
+class TestTakingTurns:
+    """While two orders are issued, a neighbour reports both of their lights as dark at once."""
+
+    ROW = ((IN_EASTSIDE[0], IN_EASTSIDE[1] + 0.0009), IN_EASTSIDE)
+
+    @pytest.fixture
+    def row(self, engine):
+        """Two lights, each reported; a planner and the needs."""
+        with Session(engine) as session:
+            found_city(session)
+            works = found_works(session)
+            for place in self.ROW:
+                pole(session, place)
+            needs = [needed(session, at=place)[1] for place in self.ROW]
+            session.commit()
+        staff = Worker(works.staff, (Grant(Role.STAFF, kinds=frozenset({Kind.LIGHTING})),))
+        return staff, [Stop(need, works.lighting, DAY) for need in needs]
+
+    @pytest.fixture
+    def meanwhile(self, engine, row):
+        """Have a neighbour send the report between two steps, and see that nobody is turned away."""
+
+        @contextmanager
+        def sending(first):
+            stretch = LineString([(lon, lat) for lon, lat in self.ROW])
+            with Session(engine) as second, ThreadPoolExecutor(1) as other:
+                second.execute(text("SET LOCAL lock_timeout = '5s'"))
+                waiting = other.submit(send, second, new(at=stretch), key="stretch")
+                sleep(0.3)
+                yield
+                first.commit()
+                waiting.result()
+                second.commit()
+                assert first.scalars(select(WorkOrder.state)).all() == [State.ISSUED] * 2
+                assert first.scalar(select(func.count()).select_from(NeedReport)) == 4
+
+        return sending
+
+    def test_drafts_are_issued(self, engine, row, meanwhile):
+        staff, stops = row
+        with Session(engine) as session:
+            made = work_orders.draft(session, staff.person_id, None, stops).made
+            with meanwhile(session):
+                for id in reversed(made.values()):
+                    work_orders.step(session, staff, id, Wanted(State.ISSUED), version=1)
+
+    def test_orders_that_are_held_are_issued_in_any_order(self, engine, row, meanwhile):
+        staff, stops = row
+        with Session(engine) as session:
+            made = work_orders.draft(session, staff.person_id, None, stops).made
+            session.commit()
+            last, first = made.values()
+            work_orders.hold(session, made.values())
+            work_orders.step(session, staff, first, Wanted(State.ISSUED), version=1)
+            with meanwhile(session):
+                work_orders.step(session, staff, last, Wanted(State.ISSUED), version=1)
+
+    def test_a_need_that_is_drafted_stays_open_until_it_is_issued(self, engine, row):
+        staff, stops = row
+        with Session(engine) as first, Session(engine) as second:
+            made = work_orders.draft(first, staff.person_id, None, stops).made
+            with ThreadPoolExecutor(1) as other:
+                second.execute(text("SET LOCAL lock_timeout = '5s'"))
+                report = second.scalar(select(func.min(NeedReport.report_id)))
+                waiting = other.submit(moved, second, report, Status.DECLINED)
+                sleep(0.3)
+                for id in made.values():
+                    work_orders.step(first, staff, id, Wanted(State.ISSUED), version=1)
+                first.commit()
+                waiting.result()
+
+
+def test_the_store_and_the_program_mean_the_same_orders_that_hold_a_need(session):
+    for state in State:
+        for outcome in Outcome:
+            held = session.scalar(
+                text(
+                    f"SELECT {HOLDS_NEED} FROM (VALUES (CAST(:state AS work_order_state), "
+                    "CAST(:outcome AS work_order_outcome))) AS one (state, outcome)"
+                ),
+                {"state": state, "outcome": outcome},
+            )
+            assert held == holds_need(state, outcome), (state, outcome)

@@ -272,6 +272,9 @@ class TestCrew:
         assert "The route has begun" in begun.text
         assert {stored(id).state for id in ids} == {State.IN_FIELD}
         assert status(engine, works.reports[0]) is Status.IN_PROGRESS
+        again = client.post(f"{route}/start", headers=PAGE)
+        assert "The route has begun" not in again.text
+        assert "No order of this route waits" in again.text
         assert client.get(f"/crew/routes/999/{works.today}").status_code == 404
 
     def test_a_stop_is_marked_without_javascript_and_neighbours_are_asked(

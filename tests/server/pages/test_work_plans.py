@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,6 +19,8 @@ from data.models import (
     WorkPlan,
     WorkPlanNeed,
 )
+from data.queries import work_plans
+from data.queries.work_plans import PlanRefused, Why
 from geo.jobs import CHECK_MINUTES
 from geo.kinds import Kind
 from geo.roles import Role
@@ -785,3 +787,12 @@ def test_a_name_is_given_once(client, engine, desk):
     data = {"name": name, "place": "39.02, -94.57"}
     answer = client.post("/desk/crews/depots", data=data)
     assert "This name is taken" in answer.text
+
+
+def test_a_depot_that_is_gone_meanwhile_is_no_name_that_is_taken(session):
+    with pytest.raises(PlanRefused) as refused:
+        work_plans.keep_crew(
+            session, None, name="Crew 9", depot_id=987_654, kind=Kind.LIGHTING,
+            day_minutes=480, starts_at=time(7), active=True,
+        )  # fmt: skip
+    assert refused.value.why is Why.DEPOT_GONE
