@@ -520,7 +520,7 @@ def test_the_light_that_is_out_is_picked_by_its_number_on_the_map(form):
     page.get_by_role("option").first.tap()
     lights = page.get_by_role("group", name="Which light is it?").get_by_role("radio")
     expect(lights.first).to_be_checked()
-    others = form.map.locator(".light-number:not(.is-chosen)")
+    others = form.map.locator(".light-number:not(.is-chosen, .is-dot)")
     expect(others.first).to_be_attached()
     chosen = others.last.inner_text()
     others.last.locator("span").tap()
@@ -548,6 +548,48 @@ def test_the_browsers_back_brings_the_place_and_the_light_again(form):
     expect(page.locator(f"#street_light-{light}")).to_be_checked()
     expect(form.description).to_have_value("Dark since Friday.")
     expect(form.map.locator(".place-pin")).to_be_visible()
+
+
+ROW = """(map, n) => {
+    const [lat, lon] = ["lat", "lon"].map((name) => Number(document.getElementById(name).value));
+    const light = (_, index) => ({
+        lat: lat + 0.0002 * (index - n / 2),
+        lon,
+        number: `LONG${index}`,
+        chosen: index === 3,
+        choose: () => { document.title = `LONG${index}`; },
+    });
+    const detail = Array.from({ length: n }, light);
+    map.dispatchEvent(new CustomEvent("porchlight:lights", { detail }));
+}"""
+RECTS = "all => all.map(one => one.getBoundingClientRect())"
+
+
+def test_of_lights_in_a_row_those_numbers_show_that_fit_and_all_can_be_pressed(form):
+    form.choose("Cleanup", "Abandoned vehicle")  # whose lights nobody asks for meanwhile
+    form.address.fill("27th and Monroe")
+    form.page.get_by_role("option").first.tap()
+    expect(form.map.locator(".leaflet-zoom-anim")).to_have_count(0)
+    form.map.evaluate(ROW, 12)
+    numbers = form.map.locator(".light-number:not(.is-dot) span")
+    dots = form.map.locator(".light-number.is-dot")
+    boxes = numbers.evaluate_all(RECTS)
+    assert 1 < len(boxes) < 12
+    assert len(boxes) + dots.count() == 12
+    for n, one in enumerate(boxes):
+        for other in boxes[:n]:
+            beside = one["left"] >= other["right"] or other["left"] >= one["right"]
+            assert beside or one["top"] >= other["bottom"] or other["top"] >= one["bottom"]
+    expect(form.map.locator(".light-number.is-chosen span")).to_be_visible()
+    form.map.scroll_into_view_if_needed()
+    dot = dots.first
+    at = dot.evaluate("one => one.getBoundingClientRect()")
+    form.page.touchscreen.tap(at["left"] + 5, at["top"] + 5)
+    expect(form.page).to_have_title(dot.text_content())
+    before = dots.count()
+    form.map.get_by_role("button", name="Zoom in").tap()
+    expect(form.map.locator(".leaflet-zoom-anim")).to_have_count(0)
+    assert dots.count() < before
 
 
 def in_other_language(page: Page, name: str, heading: str) -> None:

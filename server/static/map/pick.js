@@ -5,7 +5,7 @@
 import { Drawing } from "porchlight/draw.js";
 
 const CLOSE = 17; // the zoom at which a house can be told from the next
-const CLOSE_TO_LIGHTS = 18; // at which the numbers of two poles do not cover each other
+const CLOSE_TO_LIGHTS = 18; // at which the numbers of most poles have room
 const CLOSE_TO_DRAW = 16; // and at which some blocks fit a phone
 
 /** The pin that stands at a place. */
@@ -27,6 +27,43 @@ function lightAt({ lat, lon, number, chosen, choose }) {
   const icon = L.divIcon({ className: `light-number${chosen ? " is-chosen" : ""}`, html: label, iconSize: null });
   const marker = L.marker([lat, lon], { icon, keyboard: false, interactive: Boolean(choose), zIndexOffset: chosen ? 2000 : 1000 });
   return choose ? marker.on("click", choose) : marker;
+}
+
+// Where a number stands beside its light, in its own widths and heights: above, right, left, below.
+const SIDES = [[-0.5, -1.3], [0.15, -0.5], [-1.15, -0.5], [-0.5, 0.3]];
+const SPOT = 7; // pixels around a light that a number of another leaves free
+
+const overlap = (one, other) =>
+  one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+
+/** Shows the numbers that have room beside each other and the pin, those that come first before the rest. */
+function showFitting(map, markers, pin) {
+  const lights = markers.map((marker) => {
+    const icon = marker.getElement();
+    return { icon, label: icon.firstChild, at: map.latLngToLayerPoint(marker.getLatLng()) };
+  });
+  const sizes = lights.map(({ label }) => [label.offsetWidth, label.offsetHeight]);
+  const spots = lights.map(({ at: { x, y } }) => ({ left: x - SPOT, right: x + SPOT, top: y - SPOT, bottom: y + SPOT }));
+  const taken = [];
+  if (map.hasLayer(pin)) {
+    const { x, y } = map.latLngToLayerPoint(pin.getLatLng());
+    taken.push({ left: x - 17, right: x + 17, top: y - 42, bottom: y });
+  }
+  lights.forEach(({ icon, label, at }, index) => {
+    const [width, height] = sizes[index];
+    const boxes = SIDES.map(([right, down]) => {
+      const [left, top] = [at.x + right * width, at.y + down * height];
+      return { left, top, right: left + width, bottom: top + height };
+    });
+    const free = boxes.findIndex(
+      (box) => !taken.some((other) => overlap(box, other)) && !spots.some((spot, n) => n !== index && overlap(box, spot)),
+    );
+    const side = free < 0 && index === 0 ? 0 : free; // one number is always shown
+    icon.classList.toggle("is-dot", side < 0);
+    if (side < 0) return;
+    label.style.transform = `translate(${SIDES[side].map((part) => `${100 * part}%`)})`;
+    taken.push(boxes[side]);
+  });
 }
 
 /** `config.pick` names the form's fields as selectors: {lat, lon, drawn, shapes}. */
@@ -129,10 +166,13 @@ export function pick(map, { pick: fields, words }) {
     map.setView([lat, lon], Math.max(map.getZoom(), draws() ? CLOSE_TO_DRAW : CLOSE));
   });
   const poles = L.layerGroup().addTo(map);
+  map.on("zoomend", () => showFitting(map, poles.getLayers(), pin));
   let shown = "";
   container.addEventListener("porchlight:lights", ({ detail: marks }) => {
     poles.clearLayers();
-    for (const mark of marks) lightAt(mark).addTo(poles);
+    // They come by their distance, and the number of the one that is chosen is to be seen.
+    for (const mark of [...marks].sort((one, other) => other.chosen - one.chosen)) lightAt(mark).addTo(poles);
+    showFitting(map, poles.getLayers(), pin);
     const same = shown === (shown = marks.map(({ number }) => number).join());
     const bounds = L.latLngBounds(marks.map(({ lat, lon }) => [lat, lon]));
     if (same || marks.length === 0 || draws() || map.getBounds().contains(bounds)) return;
