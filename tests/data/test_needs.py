@@ -210,6 +210,23 @@ def test_a_report_that_comes_to_nothing_leaves_the_light_as_it_was(session, ligh
     assert status_of(session, pole) == "fixed"
 
 
+@pytest.mark.parametrize("ended", [Status.HELD, Status.DECLINED])
+def test_a_light_is_out_since_the_first_report_that_came_to_something(session, light, needs, ended):
+    light()
+    first, second = send(session, new()), send(session, new())
+    for id, days in ((first, 9), (second, 2)):
+        at = func.now() - timedelta(days=days)
+        told = update(Report).where(Report.id == id).values(occurred_at=at, reported_at=at)
+        session.execute(told)
+    since = dict(session.execute(select(Report.id, Report.reported_at)).all())
+    moved(session, second, Status.CONFIRMED)
+    assert needs()[0].opened_at == since[first]
+    moved(session, first, ended)
+    assert needs()[0].opened_at == since[second]
+    moved(session, first, Status.RECEIVED)
+    assert needs()[0].opened_at == since[first]
+
+
 def test_of_a_light_everybody_reads_how_many_open_reports_there_are(session, light):
     light()
     lead, again, held, declined = (send(session, new()) for _ in range(4))

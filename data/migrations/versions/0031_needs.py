@@ -260,7 +260,10 @@ BEGIN
             CASE WHEN bool_or(status IN ('done', 'verified')) THEN 'done' ELSE max(status) END
                 AS ended,
             max(closed_at) AS closed_at,
-            min(reported_at) AS opened_at,
+            -- since what came to nothing nobody waits
+            coalesce(
+                min(reported_at) FILTER (WHERE status NOT IN ('held', 'declined', 'not_ours')),
+                min(reported_at)) AS opened_at,
             bool_or(is_hazard(category_code, severity))
                 FILTER (WHERE status = ANY ({OPEN}) OR as_duplicate) AS hazard,
             min(array_position({GRAVEST}, category_code)) FILTER (WHERE status = ANY ({OPEN}))
