@@ -380,7 +380,14 @@ def queue(
         found = _by_rank(session, asked, limit + 1, after)
     listed = found[:limit]
     more = listed[-1] if len(found) > limit else None
-    return some(session, [one.id for one in listed], chosen), more
+    items = some(
+        session,
+        [one.id for one in listed],
+        today=chosen.today,
+        zone=chosen.zone,
+        days=chosen.days,
+    )
+    return items, more
 
 
 def _pages(session: Session, sql: str, values: Mapping[str, Any]) -> list[Cursor]:
@@ -558,7 +565,9 @@ _ITEMS = text("""
 """)
 
 
-def some(session: Session, ids: Sequence[int], chosen: DeskFilter) -> list[QueueItem]:
+def some(
+    session: Session, ids: Sequence[int], *, today: date, zone: ZoneInfo, days: Mapping[str, int]
+) -> list[QueueItem]:
     """Give some needs as the queue shows them, in the order asked for; without those not to be seen.
 
     Parameters
@@ -566,8 +575,8 @@ def some(session: Session, ids: Sequence[int], chosen: DeskFilter) -> list[Queue
     session : Session
         In the name of whoever asks.
     ids : sequence of int
-    chosen : DeskFilter
-        Whose day, zone and targets hold.
+    today, zone, days
+        As of `DeskFilter`.
     """
     if not ids:
         return []
@@ -575,14 +584,14 @@ def some(session: Session, ids: Sequence[int], chosen: DeskFilter) -> list[Queue
     for row in session.execute(_ITEMS, {"ids": [*ids], "open": sorted(OPEN)}).mappings():
         values = dict(row)
         category, status = BY_CODE[values.pop("category_code")], Status(values.pop("status"))
-        due = work.due_on(category, status, row["opened_at"], chosen.days, chosen.zone)
+        due = work.due_on(category, status, row["opened_at"], days, zone)
         items.append(
             QueueItem(
                 **values,
                 category=category,
                 status=status,
                 due=due,
-                overdue=due is not None and due < chosen.today,
+                overdue=due is not None and due < today,
             )
         )
     return items

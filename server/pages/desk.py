@@ -93,16 +93,23 @@ class DeskQuery(BaseModel):
     q: Annotated[str, Field(max_length=200)] = ""
     order: Order = ""
     after: Annotated[str | None, Field(pattern=_CURSOR), OrNone] = None
+    layers: Annotated[str, Field(max_length=200)] = ""
 
     def asked(self, **other: object) -> str:
         """Give the query of an address with these filters, some of them set otherwise."""
-        held = self.model_dump(mode="json", exclude_defaults=True, exclude={"after"}) | other
+        place = {"after", "layers"}
+        held = self.model_dump(mode="json", exclude_defaults=True, exclude=place) | other
         pairs = [
             (name, "1" if one is True else one)
             for name, value in held.items()
             for one in (value if isinstance(value, list) else [value])
         ]
         return urlencode([(name, value) for name, value in pairs if value not in {None, "", False}])
+
+    @property
+    def here(self) -> str:
+        """The query of this very page of the queue, with what its map shows."""
+        return self.asked(after=self.after, layers=self.layers)
 
     def chosen(self, kind: Kind, settings: Settings, days: Mapping[str, int]) -> DeskFilter:
         """Give the filter as queries take it."""
@@ -296,6 +303,11 @@ def _shown(
     return shown
 
 
+def _some(session: Session, settings: Settings, ids: Sequence[int]) -> list[QueueItem]:
+    days = work.targets(session)
+    return desk.some(session, ids, today=settings.today(), zone=settings.zone, days=days)
+
+
 def _part_asked(request: Request) -> bool:
     """Tell whether a script puts the queue into the page that it has, after a filter or a step back."""
     headers = request.headers
@@ -478,8 +490,7 @@ def change_several(
         )
     made = change(session, at.worker, picked, wanted)
     _tell(session, settings, at, wanted, made)
-    chosen = query.chosen(kind, settings, work.targets(session))
-    now = {item.id: item for item in desk.some(session, sorted(picked), chosen)}
+    now = {item.id: item for item in _some(session, settings, sorted(picked))}
     _log(session, at, f"desk.{wanted.act}", made.done)
     context = Changes(
         act=ACTS[wanted.act],
@@ -489,7 +500,7 @@ def change_several(
         kind=kind,
         states=STATES[kind],
         rank=partial(rank_words, language=spoken),
-        asked=query.asked(),
+        asked=query.here,
         **_offered(session, kind, sent.typed),
     )
     return page(request, "desk_changed.html", context, status=409 if made.left else 200)
@@ -675,9 +686,7 @@ def _need_said(
     session: Session, settings: Settings, spoken: Language, layer: str, id: int
 ) -> FeatureFacts | None:
     _ = spoken.gettext
-    kind = Kind.LIGHTING
-    chosen = DeskQuery().chosen(kind, settings, work.targets(session))
-    found = desk.some(session, [id], chosen)
+    found = _some(session, settings, [id])
     if not found:
         return None
     (item,) = found

@@ -74,6 +74,11 @@ def test_a_morning_of_triage_by_keys_and_in_bulk(signed_in_page):
     moved = page.locator(".leaflet-map-pane").get_attribute("style")
     assert moved, "the map is as dead as a copy of its markup"
     page.goto(page.url)
+    boxes.first.check()
+    page.locator("#act").select_option("schedule")
+    page.get_by_role("button", name="Change it").click()
+    page.get_by_role("link", name="Back to the queue").click()
+    expect(page).to_have_url(re.compile("status=confirmed.*layers=needs$"))
     page.get_by_role("button", name="Layers and legend").click()
     expect(page.get_by_role("checkbox", name="Dark stretches")).not_to_be_checked()
 

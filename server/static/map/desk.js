@@ -19,7 +19,9 @@ function layersInAddress(map, layers) {
   };
   const keep = () => history.replaceState(history.state, "", within(location.href));
   const restore = () => {
-    const { layers: names } = read();
+    // A form that was refused stands at another address, and carries what its queue's said.
+    const asked = new URLSearchParams(document.querySelector("[name=asked]")?.value);
+    const names = read().layers ?? asked.get("layers")?.split(",");
     if (!names) return;
     chosen = true;
     turnOn(map, layers, names);
@@ -29,6 +31,13 @@ function layersInAddress(map, layers) {
     chosen = true;
     keep();
   });
+  document.addEventListener(
+    "submit",
+    ({ target: { elements } }) => {
+      if (elements.asked) elements.asked.value = new URL(within(`/desk?${elements.asked.value}`)).search.slice(1);
+    },
+    true,
+  );
   document.body.addEventListener("htmx:pushedIntoHistory", keep);
   document.body.addEventListener("htmx:historyRestore", restore);
   document.addEventListener(

@@ -415,6 +415,17 @@ class TestChanges:
             days = session.scalars(select(WorkOrder.day).order_by(WorkOrder.need_id)).all()
         assert [day and day.isoformat() for day in days] == ["2031-01-02", "2031-01-02", None]
 
+    def test_what_was_ticked_further_on_stays_ticked_there_with_the_layers_of_the_map(self, staff):
+        here = "kind=lighting&after=1-4102444800000000-1&layers=needs"
+        seen = picks(queue(staff, f"?{here}"))
+        assert len(seen) == LIGHTS - 1
+        refused = changed(staff, seen[-1:], "", asked=here).text
+        assert picks(refused) == seen
+        assert refused.count(" checked") == 1
+        assert f'name="asked" value="{here.replace("&", "&amp;")}"' in refused
+        made = changed(staff, seen[-1:], "confirm", asked=here).text
+        assert f'href="/desk?{here.replace("&", "&amp;")}"' in made
+
     def test_what_no_address_holds_is_no_filter(self, staff):
         pick = picks(queue(staff))[:1]
         assert changed(staff, pick, "confirm", asked="q=a&" * 101).status_code == 200
