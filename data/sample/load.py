@@ -245,7 +245,7 @@ class _Loading:
         )
 
     def _put_people(self) -> None:
-        """Put in somebody of each role, whom everybody may try being.
+        """Put in somebody of each role, and of each department with a desk, whom everybody may try being.
 
         Their addresses are of a domain that is nobody's, so that following can be tried: what is
         written to them lies in the outbox.
@@ -257,6 +257,7 @@ class _Loading:
         watch = id_of(BlockWatch.id, BlockWatch.external_id == self.city.block_watches[0].code)
         division = id_of(Area.id, Area.layer == AreaLayer.PATROL_DIVISION)
         lighting = id_of(Department.id, Department.code == "lighting")
+        cleanup = id_of(Department.id, Department.code == "cleanup")
         roles: list[Row | None] = [
             None,
             {"role": Role.CAPTAIN, "block_watch_id": watch},
@@ -264,8 +265,17 @@ class _Loading:
             {"role": Role.STAFF, "department_id": lighting},
             {"role": Role.MODERATOR},
             {"role": Role.ADMINISTRATOR},
+            {"role": Role.STAFF, "department_id": cleanup},
         ]
-        names = ["Resident", "Captain", "Liaison", "Lighting planner", "Moderator", "Administrator"]
+        names = [
+            "Resident",
+            "Captain",
+            "Liaison",
+            "Lighting planner",
+            "Moderator",
+            "Administrator",
+            "Cleanup planner",
+        ]
         rows: list[Row] = [
             {
                 "name": f"Sample {name}",

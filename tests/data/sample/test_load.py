@@ -221,6 +221,7 @@ def test_there_is_somebody_of_each_role_whom_everybody_may_try_being(loaded):
     roles = [{role.role for role in held[one.id]} for one in somebody]
     assert roles == [
         set(), {Role.CAPTAIN}, {Role.LIAISON}, {Role.STAFF}, {Role.MODERATOR}, {Role.ADMINISTRATOR},
+        {Role.STAFF},
     ]  # fmt: skip
     assert all(one.password_hash is None for one in somebody)
     assert all((one.email or "").endswith("@example.org") for one in somebody)  # nobody's domain
