@@ -450,8 +450,8 @@ def _tell(
     """Bring the reports of a need to where a step leads, and say so to everybody.
 
     Of a report that asks for several needs, such as the lights of a block, the visit to one says
-    little: it is done once all of them are fixed, and goes back only where no crew has another before
-    it, or has begun another. A report that is not the worker's, or stands aside, stays where it is.
+    little: it is done once all of them are fixed, and goes back only as far as the furthest of the other
+    orders. A report that is not the worker's, or stands aside, stays where it is.
     """
     movable = OPEN | ({Status.DONE} if before is State.DONE else frozenset())
     rows = session.execute(
@@ -468,7 +468,9 @@ def _tell(
         if other and said.status is Status.DONE and not other.fixed:
             meant = Word(Status.IN_PROGRESS)
         if other and said.status is Status.CONFIRMED and other.under_way:
-            continue
+            if other.begun:
+                continue
+            meant = Word(Status.SCHEDULED)
         if other and said.status is Status.SCHEDULED and other.begun:
             continue
         stays = Status(row.status) is meant.status

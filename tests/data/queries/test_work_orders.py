@@ -321,7 +321,9 @@ class TestSteps:
         assert {status(session, report) for report in (one, other)} == {Status.DONE}
         assert status(session, aside) is Status.DECLINED
 
-    def test_a_report_of_several_lights_is_done_when_all_are(self, session, works, order, step):
+    @pytest.fixture
+    def row(self, session, works):
+        """A report of two lights, and the needs of both."""
         pole(session)
         pole(session, NEXT_DOOR)
         line = "SRID=4326;LINESTRING({} {}, {} {})".format(*IN_EASTSIDE, *NEXT_DOOR)
@@ -333,6 +335,10 @@ class TestSteps:
             text("SELECT need_id FROM need_report WHERE report_id = :id ORDER BY 1"), {"id": report}
         ).all()
         assert len(needs) == 2
+        return report, needs
+
+    def test_a_report_of_several_lights_is_done_when_all_are(self, session, row, order, step):
+        report, needs = row
         first, second = order(needs[0], state=State.ISSUED), order(needs[1])
         step(first, Wanted(State.IN_FIELD))
         step(second, Wanted(State.ISSUED))
@@ -341,6 +347,19 @@ class TestSteps:
         assert status(session, report) is Status.IN_PROGRESS
         step(second, FIXED)
         assert status(session, report) is Status.DONE
+
+    def test_what_goes_back_leaves_a_report_of_several_lights_where_the_others_stand(
+        self, session, row, order, step
+    ):
+        report, needs = row
+        first, second = order(needs[0], state=State.ISSUED), order(needs[1])
+        step(second, Wanted(State.ISSUED))
+        step(first, FIXED)
+        assert status(session, report) is Status.IN_PROGRESS
+        step(first, Wanted(State.DRAFT, note="Another light"))
+        assert status(session, report) is Status.SCHEDULED
+        step(second, Wanted(State.DRAFT))
+        assert status(session, report) is Status.CONFIRMED
 
     def test_an_order_is_issued_to_a_crew_and_only_for_what_is_open(self, session, order, step):
         _report, need = needed(session)
@@ -660,8 +679,11 @@ class TestTakingTurns:
                 second.execute(text("SET LOCAL lock_timeout = '5s'"))
                 waiting = other.submit(send, second, new(at=stretch), key="stretch")
                 sleep(0.3)
-                yield
-                first.commit()
+                try:
+                    yield
+                    first.commit()
+                finally:
+                    first.rollback()  # or the other would wait for ever
                 waiting.result()
                 second.commit()
                 assert first.scalars(select(WorkOrder.state)).all() == [State.ISSUED] * 2
@@ -697,9 +719,12 @@ class TestTakingTurns:
                 report = second.scalar(select(func.min(NeedReport.report_id)))
                 waiting = other.submit(moved, second, report, Status.DECLINED)
                 sleep(0.3)
-                for id in made.values():
-                    work_orders.step(first, staff, id, Wanted(State.ISSUED), version=1)
-                first.commit()
+                try:
+                    for id in made.values():
+                        work_orders.step(first, staff, id, Wanted(State.ISSUED), version=1)
+                    first.commit()
+                finally:
+                    first.rollback()
                 waiting.result()
 
 
