@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 
 from geo.kinds import Kind
 
-METHOD = 1
-"""Of levels and intervals: raised whenever the same facts and weights would be ranked anew."""
-
 SEED = 20261122
 DRAWS = 100
 SPREAD = 0.25
@@ -87,12 +84,15 @@ FAULTS: Mapping[str, float] = MappingProxyType(
 RUN_LIGHTS = 3
 """Dark lights in a row that count in full: London, Ontario, mends three in 7 days instead of 28."""
 
-DARK_SHARE, DARK_AROUND_M, FEWEST_LIGHTS = 0.3, 500.0, 10
+DARK_SHARE, DARK_AROUND_M, FEWEST_AROUND = 0.3, 500.0, 10
 """Share of the lights within half a kilometre that counts in full, likewise; of fewer lights none is told."""
 
 NEAR_M, MANY_NEAR = 100.0, 4
 AGE_TARGETS = 8.0
 """Times its target after which age counts in full; at its target it counts a third, at twice that a half."""
+
+# What counts in full, from here on, cites nothing where it names no source: it is a judgement, as the
+# weights are, and stands on the public page beside them.
 
 INTEREST = 4.0
 """Times the usual number of reports that counts in full."""

@@ -28,7 +28,7 @@ from geo.priority import (
     DARK_AROUND_M,
     FACTORS,
     FAULTS,
-    FEWEST_LIGHTS,
+    FEWEST_AROUND,
     GENERATORS_M,
     HOMES_M,
     MOST_UNSEEN_DAYS,
@@ -49,9 +49,14 @@ CODES: dict[Kind, tuple[str, ...]] = {
     kind: tuple(one.code for one in CATEGORIES if one.kind is kind) for kind in Kind
 }
 HISTORY_DAYS = 730
+"""Since when past reports tell how a neighbourhood reports and what comes back: two of each season."""
+
 NIGHT_DAYS = 365
+"""Since when incidents at night count: each season once."""
+
 _DAY_S = 86_400.0
 _AROUND_M = 500.0
+"""How far beyond the outermost needs homes are read, so that blocks that reach to these are among them."""
 
 
 def rank_by_job(engine: Engine, settings: Settings) -> None:
@@ -171,7 +176,7 @@ class _Around:
             fault=np.array([FAULTS[code] for code in codes])[needs.category],
             run=in_a_row,
             dark_share=np.where(
-                around >= FEWEST_LIGHTS, dark / np.maximum(around, 1.0), np.nan if lit else 0.0
+                around >= FEWEST_AROUND, dark / np.maximum(around, 1.0), np.nan if lit else 0.0
             ),
             near=np.maximum(within(needs.xy_m, needs.xy_m, NEAR_M) - 1, 0.0),
             waited=counted(needs.opened_day.astype("datetime64[D]"), np.full(n, self.today)).clip(

@@ -35,6 +35,7 @@ from geo.routes import Shift, routed, timed_route
 from geo.street_network import StreetNetwork
 from geo.sun import is_dark
 from geo.working_days import is_working_day
+from server.priority import NIGHT_DAYS
 from server.settings import Settings
 from server.work_plan_jobs import job_code, repairs
 from server.work_plan_words import (
@@ -59,8 +60,8 @@ then put right, since they count each way."""
 USUAL_DAY_MINUTES = 480
 """Of a crew, where none is known."""
 
-NIGHT_M, NIGHT_DAYS = 200.0, 365
-"""How near to a need, and since when, an incident after dark counts for the people it stands for."""
+NIGHT_M = 200.0
+"""How near to a need an incident after dark counts for the people it stands for."""
 
 MOST_STOPS = 300
 """Needs that routes are made for at once."""
