@@ -169,3 +169,22 @@ def require(request: Request, visitor: Visitor, roles: Iterable[Role] = ()) -> N
             else _("Your account has no role for this page. Ask an administrator of your city."),
             signs_in=bool(held),
         )
+
+
+def require_desk(request: Request, visitor: Visitor) -> None:
+    """Refuse whoever does not work on lights or cleanup.
+
+    Raises
+    ------
+    Problem
+    """
+    require(request, visitor, (Role.STAFF, Role.ADMINISTRATOR))
+    if not visitor.desk_kinds:
+        _ = request.state.language.gettext
+        raise Problem(
+            403,
+            _("Not for this account"),
+            _(
+                "The desk is for people who work on lights and cleanup. Your reports are in the work list."
+            ),
+        )

@@ -8,13 +8,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Key
 from data.models.enumeration import enumeration
+from data.models.work_plan import LONGEST_JOB_MINUTES
 from geo.work_orders import Outcome, State
 
 ORDER_NOTE_LIMIT, PARTS_LIMIT = 1_000, 200
 """Characters of a note, and of the parts that are missing."""
-
-MOST_MINUTES = 960
-"""Of work at one stop."""
 
 HOLDS_NEED = "state NOT IN ('inspected', 'cancelled') AND outcome IN ('', 'fixed')"
 """In SQL: an order keeps its need from another. A visit that came to nothing leaves it to a new one at once."""
@@ -71,7 +69,7 @@ class WorkOrder(Base):
     __table_args__ = (
         CheckConstraint("position >= 1", name="position_counts_from_one"),
         CheckConstraint(
-            f"service_minutes BETWEEN 1 AND {MOST_MINUTES}", name="service_minutes_are_sensible"
+            f"service_minutes BETWEEN 1 AND {LONGEST_JOB_MINUTES}", name="service_minutes_are_sensible"
         ),
         CheckConstraint(f"length(parts) <= {PARTS_LIMIT}", name="parts_are_short"),
         CheckConstraint(

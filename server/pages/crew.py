@@ -30,13 +30,13 @@ from server.languages import Language
 from server.offline import OfflinePart
 from server.pages.page import page
 from server.pages.photos import put, said, store_of
-from server.pages.work_orders import PLANNERS, follow_up, planner
+from server.pages.work_orders import follow_up, planner
 from server.photos import BYTES_LIMIT, PATIENCE_S, PhotoError, PhotoFault, clean, turn
 from server.problems import Problem
 from server.route_map import RouteMap, route_map
 from server.schemas.filters import LARGEST_ID
 from server.settings import Settings
-from server.visitors import require
+from server.visitors import require_desk
 from server.work_order_words import OUTCOMES, STATES, refused_words
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -263,7 +263,7 @@ def _taken_photo(
     photo: Annotated[UploadFile | str | None, File()] = None,
 ) -> TakenPhoto | None:
     """Clean the photo that came with a mark. This is done before a connection to the store is held."""
-    require(request, who, PLANNERS)
+    require_desk(request, who)
     if photo is None or isinstance(photo, str) or not (photo.filename or photo.size):
         return None
     until = time.monotonic() + PATIENCE_S

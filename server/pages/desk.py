@@ -20,7 +20,6 @@ from data.queries.work import Assign, Colleague, Worker
 from geo.categories import BY_CODE, CATEGORIES, Category
 from geo.kinds import Kind
 from geo.places import plain_text, typed_number
-from geo.roles import Role
 from geo.statuses import Status
 from geo.tiles import DEEPEST, Tile
 from layers.atlas import Atlas, Options, Raster, View, atlas, view_of
@@ -39,14 +38,13 @@ from server.problems import Problem
 from server.schemas.features import Fact, FeatureFacts
 from server.schemas.filters import LARGEST_ID, Day, Id, none_if_empty
 from server.settings import Settings
-from server.visitors import require
+from server.visitors import require_desk
 
 router = APIRouter(prefix="/desk", dependencies=[Depends(own_site)], include_in_schema=False)
 
 LISTED, MOST_CHANGED, MOST_EXPORTED = 50, 200, 20_000
 """Needs of a page, of one change, and of a file."""
 
-_PLANNERS = (Role.STAFF, Role.ADMINISTRATOR)
 _CHOSEN_BY = (AreaLayer.COUNCIL_DISTRICT, AreaLayer.NEIGHBOURHOOD)
 _SHOWN = ("needs", "dark_runs")
 _MOST_ASKED = 100
@@ -163,19 +161,9 @@ class Planner:
 
 def planner(request: Request, who: Who) -> Planner:
     """Refuse whoever does not work on lights or cleanup."""
-    require(request, who, _PLANNERS)
+    require_desk(request, who)
     assert who.person_id is not None
-    kinds = who.desk_kinds
-    if not kinds:
-        _ = request.state.language.gettext
-        raise Problem(
-            403,
-            _("Not for this account"),
-            _(
-                "The desk is for people who work on lights and cleanup. Your reports are in the work list."
-            ),
-        )
-    return Planner(Worker(who.person_id, who.grants), kinds)
+    return Planner(Worker(who.person_id, who.grants), who.desk_kinds)
 
 
 AtDesk = Annotated[Planner, Depends(planner)]

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from data.models.work_order import MOST_MINUTES, ORDER_NOTE_LIMIT, PARTS_LIMIT
+from data.models.work_order import ORDER_NOTE_LIMIT, PARTS_LIMIT
+from data.models.work_plan import LONGEST_JOB_MINUTES
 from data.photo_store import Size
 from data.queries import audit, work_order_lists, work_orders
 from data.queries.photos import Files
@@ -22,7 +23,6 @@ from data.queries.work_orders import OrderRefused, Stepped, Stop, Wanted, Why
 from geo.categories import N_
 from geo.kinds import Kind
 from geo.places import plain_text
-from geo.roles import Role
 from geo.statuses import OPEN, Status
 from geo.work_orders import Outcome, Party, State, choices
 from layers.atlas import Atlas, View
@@ -37,7 +37,7 @@ from server.picks import picked_versions
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID, Day, Id, none_if_empty
 from server.settings import Settings
-from server.visitors import Visitor, require
+from server.visitors import Visitor, require_desk
 from server.work_order_words import BULK, OUTCOMES, STATES, refused_words, step_word
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
@@ -45,9 +45,6 @@ router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)
 MOST_LISTED = 100
 MOST_STEPPED = 200
 """Orders of a page, and of one step."""
-
-PLANNERS = (Role.STAFF, Role.ADMINISTRATOR)
-"""Whose work needs and their orders are. The store shows each of them their own."""
 
 WORK_KINDS = {kind: KINDS[kind] for kind in (Kind.LIGHTING, Kind.CLEANUP)}
 
@@ -97,7 +94,7 @@ Asked = Annotated[OrderQuery, Query()]
 
 def planner(request: Request, who: Visitor) -> Worker:
     """Give whoever works on needs, and refuse others."""
-    require(request, who, PLANNERS)
+    require_desk(request, who)
     assert who.person_id is not None
     return Worker(who.person_id, who.grants)
 
@@ -324,8 +321,10 @@ def _stop(
         else None,
         service_minutes=_number(
             typed.minutes,
-            MOST_MINUTES,
-            _("Write how many minutes the work takes, from 1 to {most}.").format(most=MOST_MINUTES),
+            LONGEST_JOB_MINUTES,
+            _("Write how many minutes the work takes, from 1 to {most}.").format(
+                most=LONGEST_JOB_MINUTES
+            ),
         ),
     )
     return stop, "" if crew is None else crew.name
@@ -384,7 +383,7 @@ def _new(
         crews=[one for one in work_order_lists.crews(session, need.category.kind) if one.active],
         typed=typed,
         today=settings.today(),
-        most_minutes=MOST_MINUTES,
+        most_minutes=LONGEST_JOB_MINUTES,
         statuses=STATUSES,
         fault=fault,
     )
@@ -526,7 +525,7 @@ def _shown(
         parts=parts,
         fault=fault,
         notice=notice,
-        limits={"note": ORDER_NOTE_LIMIT, "parts": PARTS_LIMIT, "minutes": MOST_MINUTES},
+        limits={"note": ORDER_NOTE_LIMIT, "parts": PARTS_LIMIT, "minutes": LONGEST_JOB_MINUTES},
     )
     return page(request, "work_order.html", context, status=status if fault else 200)
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from data.models import (
     AuditEntry,
+    Department,
     Mail,
     Report,
     ReportContact,
@@ -170,11 +171,13 @@ class TestDesk:
         id = issued()
         assert client.get(f"/desk/orders/new?need={works.others_need}").status_code == 404
         with Session(engine) as session:
-            nobody = person(session)
+            safety = session.scalar(select(Department.id).where(Department.code == "safety"))
+            others = [person(session), person(session, Role.STAFF, department_id=safety)]
             session.commit()
-        signed_in(client, engine, nobody)
-        for path in ("/desk/orders", f"/desk/orders/{id}", "/crew/"):
-            assert client.get(path).status_code == 403, path
+        for other in others:
+            signed_in(client, engine, other)
+            for path in ("/desk/orders", f"/desk/orders/{id}", "/crew/"):
+                assert client.get(path).status_code == 403, path
         client.cookies.clear()
         assert client.get(f"/desk/orders/{id}").status_code == 401
 
