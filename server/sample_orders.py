@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from data.database import name_visitor
 from data.queries import work_orders
 from data.queries.work import Worker
 from data.queries.work_orders import Stop, Wanted
@@ -81,13 +82,9 @@ def put_route(session: Session, until: datetime, zone: ZoneInfo) -> int:
         ).scalar_one(),
         (Grant(Role.STAFF, kinds=frozenset({Kind.LIGHTING})),),
     )
-    name = text(
-        "SELECT set_config('porchlight.person', :id, true), "
-        "set_config('porchlight.strong', :strong, true)"
-    )
-    session.execute(name, {"id": str(planner.person_id), "strong": "true"})
+    name_visitor(session, planner.person_id, strong=True)
     _put(session, planner, stops)
-    session.execute(name, {"id": "", "strong": ""})
+    name_visitor(session, None, strong=False)
     return len(stops)
 
 
