@@ -16,15 +16,13 @@ from sqlalchemy.orm import Session
 
 from data.models.association import NEAR_M
 from data.models.report import DESCRIPTION_LIMIT, EMAIL_LIMIT, NAME_LIMIT, PHONE_LIMIT
-from data.queries import associations, places, reports, street_lights
+from data.queries import associations, places, reports
 from data.queries.places import Exactness, Place
 from data.queries.reports import Contact, NewReport, OutsideServedArea, Submitted
 from data.queries.street_lights import Light
 from geo.addresses import LONGEST
 from geo.categories import BY_CODE, Category
-from geo.crs import in_city_metres
-from geo.kinds import Kind, Severity
-from geo.outages import BLOCK, NEEDED
+from geo.kinds import Severity
 from geo.places import (
     Box,
     PlaceError,
@@ -38,17 +36,13 @@ from geo.places import (
     shape,
     time_fault,
 )
-from server import screening
+from server import poles, screening
+from server.faults import Fault, Refused
 from server.languages import Language
+from server.poles import Pole
 from server.positions import Positions
 from server.screening import Finding
 from server.visitors import Visitor
-
-FARTHEST_POLE_M = 250.0
-"""Metres from a place beyond which a pole that is named with it is taken for another."""
-
-MOST_MARKED = 100
-"""Street lights that one report marks: about two miles of a street. Whoever drew more drew too much."""
 
 MOST_CHOICES = 6
 """Places that are offered for what was typed."""
@@ -56,45 +50,6 @@ MOST_CHOICES = 6
 _CLEARLY_BETTER = 0.08  # of a score from 0 to 1
 _SAME_PLACE_DEGREES = 1e-5
 _NEAR_FEET = round(NEAR_M * 3.28084 / 100) * 100
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong, said to whoever can mend it.
-
-    Attributes
-    ----------
-    field : str
-        What it is about: category, place, to (the other end of a stretch of street), occurred_at,
-        street_light, description, on_behalf_of, name, email or phone.
-    code : str
-        The same for every occurrence, for programs.
-    message : str
-        What is wrong and what to do, in the language of the reader.
-    meant : Position or None
-        What was probably meant, where latitude and longitude were swapped.
-    choices : tuple of Place
-        What was perhaps meant, where a text names several places.
-    """
-
-    field: str
-    code: str
-    message: str
-    meant: Position | None = None
-    choices: tuple[Place, ...] = ()
-
-
-class Refused(Exception):  # noqa: N818 (it is the name of what happened)
-    """Some of what was sent cannot be used.
-
-    Parameters
-    ----------
-    *faults : Fault
-    """
-
-    def __init__(self, *faults: Fault) -> None:
-        super().__init__("; ".join(fault.message for fault in faults))
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +90,6 @@ class Drawn:
 
 
 Where = Pair | Named | Stretch | Drawn
-
-
-@dataclass(frozen=True, slots=True)
-class Pole:
-    """A street light, by its id or by the number on its pole; where both are said they must agree.
-
-    Attributes
-    ----------
-    within_m : float
-        Metres from the place that is given beyond which it is taken for another.
-    """
-
-    id: int | None = None
-    number: str = ""
-    within_m: float = FARTHEST_POLE_M
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +203,7 @@ def check(
     located, light, misplaced = _placed(session, draft, positions, language, city)
     faults += misplaced
     if located is not None and isinstance(category, Category):
-        faults += marked_faults(session, category, located.place, language)
+        faults += poles.marked_faults(session, category, located.place, language)
     if isinstance(occurred_at, Fault):
         faults.append(occurred_at)
     else:
@@ -315,80 +255,14 @@ def _placed(
             faults += refused.faults
     if draft.pole is not None:
         try:
-            light = picked_light(session, draft.pole, draft.category, located, language)
+            place = None if located is None else located.place
+            light = poles.picked_light(session, draft.pole, draft.category, place, language)
         except Refused as refused:
             faults += refused.faults
         else:
             pole = Point(light.longitude, light.latitude)
             located = Located(pole, located.address if located else "")
     return located, light, faults
-
-
-def picked_light(
-    session: Session,
-    pole: Pole,
-    category: Category | Fault,
-    located: Located | None,
-    language: Language,
-) -> Light:
-    """Find the street light that was picked.
-
-    Raises
-    ------
-    Refused
-        Where there is none, where it is far from the place that was given, and where the report is
-        not about one light.
-    """
-    _ = language.gettext
-    if isinstance(category, Category) and not names_a_pole(category):
-        message = _("Only a report about one street light names its pole. Leave it out.")
-        raise Refused(Fault("street_light", "not_about_one_light", message))
-    light = (
-        street_lights.by_pole(session, pole.number)
-        if pole.id is None
-        else street_lights.one(session, pole.id)
-    )
-    if light is None or pole.number not in {"", light.pole}:
-        message = _(
-            "We know of no street light with this number. Check the number on the pole, or leave it "
-            "out: then the nearest light counts."
-        )
-        raise Refused(Fault("street_light", "no_such_light", message))
-    at = in_city_metres(Point(light.longitude, light.latitude))
-    if located is not None and in_city_metres(located.place).distance(at) > pole.within_m:
-        message = _(
-            "Pole {number} is far from the place you gave. Check the number, or leave the place out."
-        ).format(number=light.pole)
-        raise Refused(Fault("street_light", "far_away", message))
-    return light
-
-
-def marked_fault(lights: int, language: Language) -> Fault | None:
-    """Say that what was drawn holds more street lights than one report marks."""
-    if lights <= MOST_MARKED:
-        return None
-    _ = language.gettext
-    message = _(
-        "There are {n} street lights here, and one report marks up to {most}. Draw a smaller place, "
-        "or send a report for each street."
-    ).format(n=lights, most=MOST_MARKED)
-    return Fault("place", "too_many_lights", message)
-
-
-def marked_faults(
-    session: Session, category: Category, place: BaseGeometry, language: Language
-) -> Iterable[Fault]:
-    """Look for the lights along what was drawn, and say that they are too many where they are."""
-    if category.kind is Kind.LIGHTING and not isinstance(place, Point):
-        marked = street_lights.meant_by(session, category.code, place).lights
-        fault = marked_fault(len(marked), language)
-        if fault is not None:
-            yield fault
-
-
-def names_a_pole(category: Category) -> bool:
-    """Tell whether a report of a category can be about one street light."""
-    return category.kind is Kind.LIGHTING and category.code not in {BLOCK, NEEDED}
 
 
 def locate(

@@ -15,11 +15,12 @@ from data.queries.walks import NewStop, StoredStop, Walk, Wish
 from geo.places import plain_text
 from geo.walks import Answer, Question, UnknownAnswer, understood
 from server import screening, submissions
+from server.faults import Fault, Refused
 from server.languages import Language
 from server.limits import TooMany
 from server.positions import Positions
 from server.screening import EXPLANATIONS, Finding
-from server.submissions import Fault, Refused, Sent, Where
+from server.submissions import Sent, Where
 
 MOST_STOPS = 300
 """Stops of a walk."""

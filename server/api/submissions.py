@@ -15,13 +15,15 @@ from geo.categories import BY_CODE
 from geo.places import plain_text
 from server import limits, screening, submissions
 from server.dependencies import own_site, written
+from server.faults import Fault, Refused
 from server.languages import Language
 from server.lean_route import LeanRoute
+from server.poles import Pole
 from server.problems import Problem
 from server.schemas.problems import described
 from server.schemas.reports import FindingOut, ReportIn, ReportOut, TextOut
 from server.screening import EXPLANATIONS, Finding
-from server.submissions import Draft, Drawn, Fault, Named, Pair, Pole, Refused, Where
+from server.submissions import Draft, Drawn, Named, Pair, Where
 from server.visitors import Visitor
 
 REPLAYED = "Idempotency-Replayed"

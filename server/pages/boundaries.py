@@ -24,6 +24,7 @@ from layers.atlas import Atlas, Mark, Options, atlas, view_of
 from layers.block_watches import BlockWatches
 from layers.reports import Reports
 from server.dependencies import Places, Reading, Who, Writing, own_site
+from server.faults import Refused
 from server.languages import Language
 from server.pages.block_watches import kept, watch_of
 from server.pages.map import raster
@@ -31,7 +32,7 @@ from server.pages.page import asset, page
 from server.positions import Positions
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
-from server.submissions import Refused, place_by_name, place_fault
+from server.submissions import place_by_name, place_fault
 
 router = APIRouter(prefix="/watches", dependencies=[Depends(own_site)], include_in_schema=False)
 

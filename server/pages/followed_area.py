@@ -24,6 +24,7 @@ from layers.atlas import Atlas, view_of
 from layers.words import words
 from server import submissions, visitors
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
+from server.faults import Fault, Refused
 from server.languages import Language
 from server.pages.following import PACES, no_address, sign_in_first, too_many
 from server.pages.map import KINDS, SOMEWHERE, raster
@@ -40,7 +41,7 @@ from server.positions import Positions
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
 from server.settings import Settings
-from server.submissions import Fault, Named, Pair, Refused
+from server.submissions import Named, Pair
 from server.visitors import Visitor
 
 router = APIRouter(dependencies=[Depends(own_site)], include_in_schema=False)

@@ -17,6 +17,7 @@ from data.queries import photos
 from data.queries.photos import Files
 from server import limits
 from server.dependencies import Reading, Writing
+from server.faults import Fault
 from server.languages import Language
 from server.limits import Limit
 from server.photos import (
@@ -32,7 +33,6 @@ from server.photos import (
 )
 from server.problems import Problem
 from server.schemas.filters import LARGEST_ID
-from server.submissions import Fault
 
 router = APIRouter(include_in_schema=False)
 

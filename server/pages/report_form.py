@@ -30,8 +30,9 @@ from layers.features import Features
 from layers.reports import Reports
 from layers.street_lights import StreetLights
 from layers.words import words
-from server import limits, submissions
+from server import limits, poles, submissions
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
+from server.faults import Fault, Refused
 from server.languages import Language, language
 from server.pages.map import KINDS, SOMEWHERE, STATUSES, raster
 from server.pages.page import asset, page
@@ -45,17 +46,15 @@ from server.pages.reports import (
     look_atlas,
     name_of_place,
 )
+from server.poles import Pole
 from server.positions import Positions
 from server.screening import Marked, marked, seal
 from server.settings import Settings
 from server.submissions import (
     Draft,
     Drawn,
-    Fault,
     Named,
     Pair,
-    Pole,
-    Refused,
     Sent,
     Stretch,
     Where,
@@ -523,7 +522,7 @@ def _pole(form: ReportForm, category: Category | None) -> Pole | None:
 
     One that is not offered here was picked for a place that was given before.
     """
-    picks = category is not None and submissions.names_a_pole(category) and form.shape == "point"
+    picks = category is not None and poles.names_a_pole(category) and form.shape == "point"
     if not picks or not _ID.fullmatch(form.street_light):
         return None
     return Pole(int(form.street_light), within_m=street_lights.OFFERED_M)
@@ -545,7 +544,7 @@ def _lights(
         return None
     if category.code == BLOCK or not isinstance(place, Point):
         found = street_lights.meant_by(session, category.code, place).lights
-        fault = submissions.marked_fault(len(found), language)
+        fault = poles.marked_fault(len(found), language)
         if fault is not None:
             return Lights(fault=fault.message)
         marked = tuple(sorted(found, key=lambda light: light.pole))

@@ -28,6 +28,7 @@ from layers.words import words
 from server import limits, visitors
 from server import walks as stops
 from server.dependencies import Chosen, Places, Reading, Who, Writing, own_site
+from server.faults import Fault, Refused
 from server.languages import Language
 from server.offline import OfflinePart
 from server.pages.block_watches import belonging, kept, watch_atlas, watch_of
@@ -48,7 +49,7 @@ from server.schemas.filters import LARGEST_ID
 from server.schemas.walks import StopIn, StopOut, StopReport
 from server.settings import Settings
 from server.spreadsheets import csv_text
-from server.submissions import Fault, Pair, Refused, Where
+from server.submissions import Pair, Where
 from server.supporters import join, neighbour, remember
 from server.visitors import Visitor
 from server.walks import ScreenedFault, Sender, StopDraft
