@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -504,6 +504,8 @@ def assign(
 ) -> None:
     """Give an order to another crew or day, as long as no crew has begun with it.
 
+    Those on the routes that it leaves and joins are numbered anew.
+
     Parameters
     ----------
     session : Session
@@ -523,6 +525,16 @@ def assign(
     OrderRefused
     """
     with session.begin_nested():
+        left = session.execute(
+            select(WorkOrder.crew_id, WorkOrder.day).where(WorkOrder.id == id)
+        ).one_or_none()
+        routes = {(stop.crew_id, stop.day)} | ({(left.crew_id, left.day)} if left else set())
+        session.execute(
+            select(WorkOrder.id)
+            .where(or_(WorkOrder.id == id, _on(routes)))
+            .order_by(WorkOrder.id)
+            .with_for_update()
+        )
         order = session.execute(
             select(WorkOrder.version, WorkOrder.state).where(WorkOrder.id == id).with_for_update()
         ).one_or_none()
@@ -545,12 +557,56 @@ def assign(
                 service_minutes=stop.service_minutes,
             )
         )
+        for crew_id, day in routes:
+            _number(session, crew_id, day, id)
         told = ", ".join(filter(None, (crew, stop.day.isoformat() if stop.day else "")))
         session.execute(
             insert(WorkOrderEvent)
             .inline()
             .values(work_order_id=id, note=f"→ {told or '-'}", person_id=worker.person_id)
         )
+
+
+def put_in_line(session: Session, id: int, stop: Stop) -> None:
+    """Put an order that was made for a crew's day in its place, and number the others anew.
+
+    Parameters
+    ----------
+    session : Session
+        In the name of whoever made it. Nothing is committed here.
+    id : int
+        Of the order that was made.
+    stop : Stop
+    """
+    session.execute(
+        select(WorkOrder.id)
+        .where(_on({(stop.crew_id, stop.day)}))
+        .order_by(WorkOrder.id)
+        .with_for_update()
+    )
+    _number(session, stop.crew_id, stop.day, id)
+
+
+def _on(routes: Collection[tuple[int | None, date | None]]) -> ColumnElement[bool]:
+    return and_(
+        tuple_(WorkOrder.crew_id, WorkOrder.day).in_(routes), WorkOrder.state != State.CANCELLED
+    )
+
+
+def _number(session: Session, crew_id: int | None, day: date | None, moved_id: int) -> None:
+    """Give stops of a crew's day their numbers from 1, the one that was moved where it was put."""
+    asked = (
+        select(WorkOrder.id, WorkOrder.position)
+        .where(_on({(crew_id, day)}), WorkOrder.position.is_not(None))
+        .order_by(WorkOrder.position, WorkOrder.id)
+    )
+    before = {row.id: row.position for row in session.execute(asked)}
+    line = [id for id in before if id != moved_id]
+    if moved_id in before:
+        line.insert(before[moved_id] - 1, moved_id)
+    for position, id in enumerate(line, start=1):
+        if before[id] != position:
+            session.execute(update(WorkOrder).where(WorkOrder.id == id).values(position=position))
 
 
 def add_photo(session: Session, event_id: int, *, key: str, width: int, height: int) -> None:

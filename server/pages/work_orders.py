@@ -428,9 +428,11 @@ def _made(session: Session, worker: Worker, stop: Stop, *, issue: bool) -> Stepp
     if stop.need_id in drafted.closed:
         raise OrderRefused(Why.NEED_IS_CLOSED)
     id = drafted.made[stop.need_id]
-    if not issue:
-        return Stepped(id, State.DRAFT, State.DRAFT, None)
-    return work_orders.step(session, worker, id, Wanted(State.ISSUED), version=1)
+    made = Stepped(id, State.DRAFT, State.DRAFT, None)
+    if issue:
+        made = work_orders.step(session, worker, id, Wanted(State.ISSUED), version=1)
+    work_orders.put_in_line(session, id, stop)
+    return made
 
 
 # One ----------------------------------------------------------------------------------------------

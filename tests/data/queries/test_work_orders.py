@@ -555,9 +555,49 @@ class TestAssigning:
         assign(stored(id).version)
         with acting(works.staff):
             moved = work_order_lists.one(session, id)
-        assert (moved.day, moved.position, moved.service_minutes) == (tomorrow, 3, 45)
+        assert (moved.day, moved.position, moved.service_minutes) == (
+            tomorrow,
+            1,
+            45,
+        )  # of one stop
         step(id, Wanted(State.IN_FIELD), Party.FIELD)
         refused(Why.CREW_IS_OUT, lambda: assign(stored(id).version))
+
+    def test_a_stop_that_is_put_between_others_moves_these_on(
+        self, session, works, staff, acting, stored
+    ):
+        needs = [
+            needed(session, at=(IN_EASTSIDE[0] + 0.002 * n, IN_EASTSIDE[1]))[1] for n in range(4)
+        ]
+        stops = [Stop(need, works.lighting, DAY, n) for n, need in enumerate(needs, start=1)]
+        with acting(works.staff):
+            made = work_orders.draft(session, works.staff, None, stops).made
+            ids = [made[need] for need in needs]
+
+            def put(index, position, day=DAY):
+                stop = Stop(needs[index], works.lighting, day, position)
+                version = stored(ids[index]).version
+                work_orders.assign(session, staff, ids[index], stop, version=version, crew="1")
+                rows = session.execute(
+                    select(WorkOrder.id)
+                    .where(WorkOrder.day == DAY)
+                    .order_by(WorkOrder.position, WorkOrder.id)
+                )
+                positions = session.scalars(
+                    select(WorkOrder.position)
+                    .where(WorkOrder.day == DAY)
+                    .order_by(WorkOrder.position)
+                ).all()
+                return [ids.index(row.id) for row in rows], positions
+
+            assert put(3, 2) == ([0, 3, 1, 2], [1, 2, 3, 4])
+            assert put(0, 3) == ([3, 1, 0, 2], [1, 2, 3, 4])
+            assert put(1, 99) == ([3, 0, 2, 1], [1, 2, 3, 4])
+            assert put(3, 1, DAY + timedelta(days=1)) == ([0, 2, 1], [1, 2, 3])
+            seen = [stored(id).version for id in ids]
+            assert put(1, 3)[1] == [1, 2, 3]
+            unmoved = [stored(id).version for id in ids]
+        assert [now - before for before, now in zip(seen, unmoved, strict=True)] == [0, 1, 0, 0]
 
 
 class TestLists:

@@ -159,6 +159,12 @@ class TestDesk:
         with Session(engine) as session:
             assert session.scalars(select(WorkOrder)).all() == []
 
+    def test_a_new_order_takes_its_place_on_the_route(self, client, works, issued):
+        first, second = issued(0, position=1), issued(1, position=1)
+        text = client.get("/desk/orders").text
+        assert text.index(f"/desk/orders/{second}") < text.index(f"/desk/orders/{first}")
+        assert text.count("stop 1<") == text.count("stop 2<") == 1
+
     def test_an_item_has_one_order_at_a_time(self, client, works, issued):
         id = issued()
         again = client.post(
