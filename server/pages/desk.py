@@ -388,7 +388,9 @@ def _picked(sent: Sent, spoken: Language) -> dict[int, Seen]:
     return {id: Seen(version, seen) for id, (version, seen) in found.items()}
 
 
-def _wanted(sent: Sent, worker: Worker, spoken: Language) -> Wanted:
+def _wanted(
+    session: Session, sent: Sent, worker: Worker, spoken: Language, *, kind: Kind, today: date
+) -> Wanted:
     """Read what is to be done.
 
     Raises
@@ -410,9 +412,16 @@ def _wanted(sent: Sent, worker: Worker, spoken: Language) -> Wanted:
         case Act.ORDER:
             try:
                 day = date.fromisoformat(sent.day) if sent.day else None
-            except ValueError as error:
-                raise Unreadable(_("Choose a day of the calendar.")) from error
-            return Wanted(act, crew_id=typed_number(sent.crew), day=day)
+            except ValueError:
+                day = date.min
+            if day is not None and not today <= day <= date(today.year + 1, 12, 31):
+                raise Unreadable(_("Choose a day from today to the end of next year."))
+            crew_id = typed_number(sent.crew)
+            if sent.crew and crew_id not in {crew.id for crew in desk.crews(session, kind)}:
+                raise Unreadable(
+                    _("Choose an active crew of the list that does this kind of work.")
+                )
+            return Wanted(act, crew_id=crew_id, day=day)
         case _:
             return Wanted(act)
 
@@ -470,7 +479,8 @@ def change_several(
     kind = _kind(request, at, query.kind)
     try:
         picked = _picked(sent, spoken)
-        wanted = _wanted(sent, at.worker, spoken)
+        today = settings.today()
+        wanted = _wanted(session, sent, at.worker, spoken, kind=kind, today=today)
     except Unreadable as error:
         ids = picked_ids(sent.pick)
         return _shown(

@@ -364,7 +364,9 @@ class TestChanges:
         assert 'value="2031-01-02"' in answer.text
         assert changed(staff, [], "confirm").status_code == 422
         assert changed(staff, ["1.2"], "confirm").status_code == 422
-        assert changed(staff, seen[:1], "order", day="soon").status_code == 422
+        for day in ("soon", "2020-01-01", "9999-12-31"):
+            assert changed(staff, seen[:1], "order", day=day).status_code == 422
+        assert "active crew" in changed(staff, seen[:1], "order", crew="999999").text
         assert changed(staff, seen[:1], "assign", assigned="person-x").status_code == 422
         assert changed(staff, seen[:1], "plan_in").status_code == 422
 
@@ -405,7 +407,8 @@ class TestChanges:
         seen = picks(queue(staff))
         with Session(engine) as session:
             crew = session.scalar(select(Crew.id))
-        made = changed(staff, seen[:2], "order", crew=crew, day="2031-01-02")
+        day = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()
+        made = changed(staff, seen[:2], "order", crew=crew, day=day)
         assert made.status_code == 200
         assert "Crew 1" in queue(staff)
         again = changed(staff, picks(queue(staff))[:3], "order")
@@ -413,7 +416,7 @@ class TestChanges:
         assert again.text.count("It has a work order already.") == 2
         with Session(engine) as session:
             days = session.scalars(select(WorkOrder.day).order_by(WorkOrder.need_id)).all()
-        assert [day and day.isoformat() for day in days] == ["2031-01-02", "2031-01-02", None]
+        assert [one and one.isoformat() for one in days] == [day, day, None]
 
     def test_what_was_ticked_further_on_stays_ticked_there_with_the_layers_of_the_map(self, staff):
         here = "kind=lighting&after=1-4102444800000000-1&layers=needs"
