@@ -126,6 +126,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """Another need of the same light, and when it was fixed."""
+
+    id: int
+    opened_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RankedNeed:
     """A need as its own page shows it.
 
@@ -137,8 +146,8 @@ class RankedNeed:
         The number of the light; empty where it is none.
     rank : Rank or None
         None where it is closed, or was not ranked yet.
-    earlier : tuple of (int, datetime, datetime)
-        Earlier needs of the same light: id, when each was opened and closed. The newest first.
+    earlier : tuple of Fixed
+        Other needs of the same light that were fixed, the newest first.
     order_ids : tuple of int
         Its work orders, the newest first.
     """
@@ -159,7 +168,7 @@ class RankedNeed:
     pole: str
     rank: Rank | None
     run: Run | None
-    earlier: tuple[tuple[int, datetime, datetime], ...]
+    earlier: tuple[Fixed, ...]
     order_ids: tuple[int, ...]
 
 
@@ -181,7 +190,8 @@ _ONE = text("""
 """)
 _EARLIER = text("""
     SELECT id, opened_at, closed_at FROM need
-    WHERE street_light_id = :light AND id <> :id AND closed_at IS NOT NULL ORDER BY closed_at DESC, id
+    WHERE street_light_id = :light AND id <> :id AND closed_at IS NOT NULL AND status = 'done'
+    ORDER BY closed_at DESC, id
 """)
 
 
@@ -223,7 +233,7 @@ def one(session: Session, id: int) -> RankedNeed | None:
         run=None
         if row.run_id is None
         else Run(row.run_id, row.street, row.from_corner, row.to_corner, row.lights),
-        earlier=tuple(tuple(one) for one in earlier),
+        earlier=tuple(Fixed(*one) for one in earlier),
         order_ids=tuple(row.order_ids),
     )
 

@@ -15,7 +15,7 @@ from data.models import AreaLayer
 from data.models.priority import NOTE_LIMIT, SIGNED_LIMIT
 from data.queries import areas, audit, priority, ranks, work, work_order_lists
 from data.queries.priority import Overtaken, Version
-from data.queries.ranks import Happened, Named, Rank, RankedNeed, Standing
+from data.queries.ranks import Fixed, Happened, Named, Rank, RankedNeed, Standing
 from data.queries.work_order_lists import Order, OrderReport
 from data.weights import Reason, reasons
 from geo.kinds import Kind
@@ -540,7 +540,7 @@ class NeedPage(TypedDict):
     orders: Sequence[Order]
     is_held: bool
     reports: Sequence[OrderReport]
-    timeline: Sequence[Happened]
+    timeline: Sequence[Happened | Fixed]
     statuses: Mapping[str, str]
     icons: Mapping[Status, str]
     states: Mapping[str, str]
@@ -588,7 +588,9 @@ def read_need(
         orders=orders,
         is_held=any(holds_need(order.state, order.outcome) for order in orders),
         reports=work_order_lists.reports(session, id),
-        timeline=ranks.timeline(session, id, language.code),
+        timeline=sorted(
+            [*ranks.timeline(session, id, language.code), *need.earlier], key=lambda one: one.at
+        ),
         statuses=WORK_STATUSES,
         icons=WORK_ICONS,
         states=STATES,

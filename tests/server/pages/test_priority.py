@@ -1,6 +1,7 @@
 """The published weights, other weights on trial, and one need explained."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from data.models import (
     AuditEntry,
     Department,
+    Need,
     NeedRank,
     NeedReport,
     Person,
@@ -304,6 +306,20 @@ class TestOneNeed:
         read = words(client.get(f"/desk/needs/{open_}"))
         assert "Once within the last two years." in read
         assert "The same light was fixed before" in read
+        # In its order among what happened.
+        with Session(engine) as session:
+            session.execute(
+                update(Need)
+                .where(Need.id == needs[0])
+                .values(closed_at=func.now() + timedelta(days=1))
+            )
+            session.commit()
+        read = words(client.get(f"/desk/needs/{open_}"))
+        assert read.index("Received", read.index("What happened")) < read.index("The same light")
+        with Session(engine) as session:
+            session.execute(update(Need).where(Need.id == needs[0]).values(status="declined"))
+            session.commit()
+        assert "The same light" not in words(client.get(f"/desk/needs/{open_}"))
 
     def test_that_has_an_order_asks_for_no_other(self, client, needs, become, engine):
         id = become(Role.STAFF, "lighting")
