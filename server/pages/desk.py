@@ -258,6 +258,9 @@ def _shown(
     query = query.model_copy(update={"kind": kind})
     chosen = query.chosen(kind, settings, work.targets(session))
     items, more = desk.queue(session, chosen, limit=LISTED, after=cursor_of(query.after))
+    if not items and query.after:  # all that stood from there on has left the queue
+        query = query.model_copy(update={"after": None})
+        items, more = desk.queue(session, chosen, limit=LISTED)
     context = Queue(
         items=items,
         counts=desk.counts(session, chosen),

@@ -426,6 +426,8 @@ class TestChanges:
         assert picks(refused) == seen
         assert refused.count(" checked") == 1
         assert f'name="asked" value="{here.replace("&", "&amp;")}"' in refused
+        last = f"?{here}&status=received".replace("after=1", "after=9")
+        assert len(picks(queue(staff, last))) == LIGHTS, "where nothing is left it begins anew"
         made = changed(staff, seen[-1:], "confirm", asked=here).text
         assert f'href="/desk?{here.replace("&", "&amp;")}"' in made
 
