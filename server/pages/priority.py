@@ -33,7 +33,7 @@ from geo.priority import (
     turns,
 )
 from geo.priority import ranks as ranked
-from geo.roles import Role
+from geo.roles import Act, Role, Site
 from geo.statuses import Status
 from geo.work_orders import holds_need
 from layers.atlas import Atlas, View
@@ -260,6 +260,7 @@ class WhatIfPage(TypedDict):
     draft: Draft
     publish_fault: str
     publishes: bool
+    own_district: bool
     note_limit: int
     signed_limit: int
 
@@ -367,6 +368,7 @@ def _what_if(
         draft=draft or Draft(signed_by=name),
         publish_fault=publish_fault,
         publishes=changed and who.administers,
+        own_district=not who.may(Act.WORK, Site(kind)),
         note_limit=NOTE_LIMIT,
         signed_limit=SIGNED_LIMIT,
     )

@@ -9,6 +9,8 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from data.models import (
+    Area,
+    AreaLayer,
     AuditEntry,
     Department,
     Need,
@@ -65,9 +67,8 @@ def needs(engine, settings):
 
 @pytest.fixture
 def become(engine, client):
-    def sign_in(role=None, department=None, name=""):
+    def sign_in(role=None, department=None, name="", **scope):
         with Session(engine) as session:
-            scope = {}
             if department:
                 scope["department_id"] = session.scalar(
                     select(Department.id).where(Department.code == department)
@@ -127,6 +128,16 @@ class TestOtherWeights:
         become(Role.STAFF, "lighting")
         assert client.get("/desk/what-if?kind=cleanup").status_code == 403
         assert client.get("/desk/what-if?kind=problem_spot").status_code == 403
+
+    def test_staff_of_one_district_hear_among_what_ranks_count(self, client, engine, needs, become):
+        with Session(engine) as session:
+            district = session.scalar(
+                select(Area.id).where(Area.layer == AreaLayer.COUNCIL_DISTRICT)
+            )
+        for scope, said in (({}, False), ({"area_id": district}, True)):
+            become(Role.STAFF, "lighting", **scope)
+            read = words(client.get("/desk/what-if", params={"households": 1}))
+            assert ("those of your district" in read) == said
 
     def test_show_who_comes_in_who_drops_out_and_which_neighbourhood_gains(
         self, client, needs, become
