@@ -716,7 +716,8 @@ class TestTakingTurns:
         def sending(first):
             stretch = LineString([(lon, lat) for lon, lat in self.ROW])
             with Session(engine) as second, ThreadPoolExecutor(1) as other:
-                second.execute(text("SET LOCAL lock_timeout = '5s'"))
+                for session in (first, second):
+                    session.execute(text("SET LOCAL lock_timeout = '5s'"))
                 waiting = other.submit(send, second, new(at=stretch), key="stretch")
                 sleep(0.3)
                 try:
@@ -755,7 +756,8 @@ class TestTakingTurns:
         with Session(engine) as first, Session(engine) as second:
             made = work_orders.draft(first, staff.person_id, None, stops).made
             with ThreadPoolExecutor(1) as other:
-                second.execute(text("SET LOCAL lock_timeout = '5s'"))
+                for session in (first, second):
+                    session.execute(text("SET LOCAL lock_timeout = '5s'"))
                 report = second.scalar(select(func.min(NeedReport.report_id)))
                 waiting = other.submit(moved, second, report, Status.DECLINED)
                 sleep(0.3)
