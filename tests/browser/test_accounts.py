@@ -1,5 +1,7 @@
 """Signing in, accounts and people in a browser: by day and by night, in English and Spanish."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -9,7 +11,7 @@ from tests.browser.test_pages import DEVICES, LANGUAGES, LOOKS
 
 def as_administrator(page: Page) -> None:
     page.goto("/sign-in?next=/people")
-    page.locator(".account-buttons button").last.click()
+    page.get_by_role("button", name=re.compile("Admin")).click()
 
 
 def checked(page: Page, path: str, scheme: str) -> None:
