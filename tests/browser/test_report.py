@@ -607,6 +607,7 @@ def test_what_was_typed_comes_along_into_the_other_language_and_back(form):
     place, light = form.address.input_value(), lights.nth(1).get_attribute("value")
     form.description.fill("Dark since Friday.")
     page.locator("#photo-files").set_input_files(PHOTO)
+    expect(page.locator("#photos .photo-list img")).to_have_count(1)
     page.get_by_text("Leave an e-mail address").click()
     page.get_by_label("E-mail address").fill("ana@example.org")
     for language, heading in (
